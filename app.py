@@ -1,0 +1,7 @@
+"""The entry for gunicorn. Assembly only."""
+
+import os
+
+from connector.bootstrap import build
+
+app = build(os.environ)

@@ -1,0 +1,1 @@
+"""What happens: requests in, one upstream call, flat rows out."""

@@ -1,0 +1,1 @@
+"""The outside: where foreign protocols and foreign errors end."""

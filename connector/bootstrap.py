@@ -1,0 +1,141 @@
+"""Assembly: the only place that picks implementations, and that knows both halves of the house."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import requests
+from sqlalchemy import make_url
+
+import profile_api.app
+import profile_api.commands
+from connector.adapters.clock import SystemClock
+from connector.adapters.in_process import WSGIAdapter
+from connector.adapters.profiles import ProfileClient
+from connector.config import Settings
+from connector.services.account import describe_account
+from connector.services.handlers import HANDLERS
+from connector.services.universal import call_api
+from connector.web.app import create_app, single_slashes
+from connector.web.health import Checks
+from connector.web.routes import UseCases
+from profile_api.keys import TEST_KEY
+from profile_api.migrate import migrate, migration_problem
+from profile_api.services import ProfileService
+from profile_api.services.embedded import EmbeddedService
+from profile_api.services.http import HTTPService
+from profile_api.store import Store, open_engine
+from wire.http import new_session
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from sqlalchemy import Engine
+
+_EMBEDDED_HOST = "http://profile-api.embedded"
+_API_ROOT = "/api/v1"
+
+
+def build(environ: Mapping[str, str]) -> WSGIApplication:
+    """The whole product as one WSGI application: the connector and, unless turned off, the endpoint."""
+    settings = Settings.from_env(environ)
+    logging.basicConfig(
+        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    session = new_session(pool_size=settings.web_threads)
+    if settings.profile_api_url:
+        return single_slashes(_connector(settings, session, settings.profile_api_url, checks={}))
+    engine = _engine(settings)
+    endpoint = _endpoint(settings, engine, session)
+    session.mount(_EMBEDDED_HOST, WSGIAdapter(endpoint))
+    checks = {"database": partial(migration_problem, engine)}
+    connector = _connector(settings, session, _EMBEDDED_HOST, checks=checks)
+    return single_slashes(_either(connector, endpoint))
+
+
+def add_operator_commands(cli: click.Group) -> None:
+    """Gives `cli`, whose context holds the `Settings`, the commands for API keys."""
+    cli.add_command(profile_api.commands.keys)
+
+
+def prepare_operator_commands(context: click.Context, settings: Settings) -> None:
+    """Tells the commands for API keys how to open their store."""
+    context.meta[profile_api.commands.OPEN_STORE] = partial(_open_store, settings)
+
+
+def _open_store(settings: Settings) -> Store:
+    engine = _engine(settings)
+    if problem := migration_problem(engine):
+        raise click.ClickException(problem)
+    return Store(engine)
+
+
+def migrate_database(settings: Settings) -> None:
+    """Brings the database to the shape that this version expects."""
+    migrate(_engine(settings))
+
+
+def test_key(settings: Settings) -> str | None:
+    """The key that works as pasted, where sample data answers; null elsewhere."""
+    embedded = not settings.profile_api_url and not _has_service(settings)
+    return TEST_KEY if embedded else None
+
+
+def _engine(settings: Settings) -> Engine:
+    """The engine, with a folder for the database file: SQLite makes the file, not its folder."""
+    path = make_url(settings.database_url).database
+    if path:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    return open_engine(settings.database_url)
+
+
+def _service(settings: Settings, session: requests.Session) -> ProfileService:
+    if _has_service(settings):
+        return HTTPService(
+            settings.profile_service_url, settings.profile_service_key, session=session
+        )
+    return EmbeddedService(now=SystemClock().now)
+
+
+def _has_service(settings: Settings) -> bool:
+    # A key alone means that somebody meant to have a service: it answers "not configured".
+    return bool(settings.profile_service_url or settings.profile_service_key)
+
+
+def _endpoint(settings: Settings, engine: Engine, session: requests.Session) -> WSGIApplication:
+    return profile_api.app.create_app(
+        store=Store(engine), service=_service(settings, session), now=SystemClock().now
+    )
+
+
+def _connector(
+    settings: Settings, session: requests.Session, profile_api_url: str, *, checks: Checks
+) -> WSGIApplication:
+    clock = SystemClock()
+    profiles = ProfileClient(profile_api_url, session=session, clock=clock)
+    use_cases = UseCases(
+        handlers={
+            key: partial(handler, profiles=profiles, clock=clock)
+            for key, handler in HANDLERS.items()
+        },
+        call_api=partial(call_api, profiles=profiles),
+        describe_account=partial(describe_account, profiles=profiles),
+    )
+    return create_app(
+        use_cases,
+        checks=checks,
+        clock=clock,
+        max_deadline_seconds=settings.connector_deadline_seconds,
+    )
+
+
+def _either(connector: WSGIApplication, endpoint: WSGIApplication) -> WSGIApplication:
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        is_api = environ["PATH_INFO"].startswith(f"{_API_ROOT}/")
+        return (endpoint if is_api else connector)(environ, start_response)
+
+    return application

@@ -1,0 +1,111 @@
+"""The settings: one declaration for reading them, refusing them and documenting them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+from urllib.parse import urlsplit
+
+from marshmallow import Schema, ValidationError, validate
+from marshmallow import fields as kinds
+
+
+class SettingsError(Exception):
+    """A setting is wrong. The message names it, says why, and never repeats its value."""
+
+
+def _address(text: str) -> None:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValidationError("must be an address such as https://api.example.com.")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValidationError("must not hold a user name, password, query or fragment.")
+
+
+def _base_address(text: str) -> None:
+    _address(text)
+    if "/api/v1" in text:
+        raise ValidationError("must end before /api/v1.")
+
+
+def _sqlite(text: str) -> None:
+    if not text.startswith("sqlite:///"):
+        raise ValidationError("must be a SQLite address such as sqlite:///var/connector.db.")
+
+
+def _setting(default: Any, kind: kinds.Field[Any], help: str) -> Any:  # noqa: A002  # as in schemas
+    # Kept out of repr: a database address may hold a password, and a key is one.
+    return field(default=default, repr=False, metadata={"kind": kind, "help": help})
+
+
+def _whole(low: int, high: int) -> kinds.Field[Any]:
+    return kinds.Integer(validate=validate.Range(low, high))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Read once, at start. Each field's environment variable is its name in capitals."""
+
+    host: str = _setting(
+        "127.0.0.1", kinds.String(),
+        "Address to listen on; 0.0.0.0 for every network interface.",
+    )
+    port: int = _setting(8000, _whole(1, 65535), "Port to listen on.")
+    database_url: str = _setting(
+        "sqlite:///var/connector.db", kinds.String(validate=_sqlite),
+        "Where API keys, credits and the request log of the embedded endpoint are kept.",
+    )
+    profile_api_url: str | None = _setting(
+        None, kinds.String(validate=_base_address),
+        "Address of the profile API, without a path. Empty: the embedded endpoint answers.",
+    )
+    profile_service_url: str | None = _setting(
+        None, kinds.String(validate=_address),
+        "Full address of the service behind the embedded endpoint. Empty: sample data.",
+    )
+    profile_service_key: str | None = _setting(
+        None, kinds.String(), "Bearer key for that service."
+    )
+    connector_deadline_seconds: int = _setting(
+        60, _whole(1, 60),
+        "Longest that a look-up may take. Set 28 behind a router that cuts at 30 s, as Heroku's does.",
+    )
+    web_workers: int = _setting(
+        os.cpu_count() or 1, _whole(1, 64), "Web processes; one for each processor core."
+    )
+    web_threads: int = _setting(
+        500, _whole(1, 5000),
+        "Look-ups that one web process can hold at a time; a waiting one costs little.",
+    )
+    log_level: str = _setting(
+        "INFO", kinds.String(validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),
+        "How much is logged: DEBUG, INFO, WARNING or ERROR.",
+    )
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """The settings in `environ`; an empty variable counts as unset. Raises `SettingsError`."""
+        given = {f.name: environ.get(f.name.upper(), "").strip() for f in fields(cls)}
+        schema = Schema.from_dict({f.name: f.metadata["kind"] for f in fields(cls)})()
+        try:
+            return cls(**schema.load({name: text for name, text in given.items() if text}))
+        except ValidationError as exc:
+            raise SettingsError(_sentence(exc)) from exc
+
+
+def documented() -> Iterator[tuple[str, str, str]]:
+    """Every setting as (variable, default, help)."""
+    for f in fields(Settings):
+        default = "number of cores" if f.name == "web_workers" else f.default
+        yield f.name.upper(), "" if default is None else str(default), f.metadata["help"]
+
+
+def _sentence(exc: ValidationError) -> str:
+    name, messages = next(iter(exc.normalized_messages().items()))
+    return f"The setting {name.upper()} is wrong: {messages[0]}"

@@ -1,0 +1,23 @@
+"""Who asks, through which platform, and until when."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from connector.domain.deadlines import Deadline
+from connector.domain.platforms import Platform
+
+
+@dataclass(frozen=True)
+class Caller:
+    """One authenticated request. The key is kept out of `repr`, and so out of logs."""
+
+    platform: Platform
+    deadline: Deadline
+    api_key: str = field(repr=False)
+
+    @property
+    def connection_id(self) -> str:
+        """Stands for the key where it must not be seen: 12 hex digits of its SHA-256."""
+        return hashlib.sha256(self.api_key.encode()).hexdigest()[:12]

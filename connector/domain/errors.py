@@ -1,0 +1,112 @@
+"""Every way a request can fail, by what the caller does next. Knows no HTTP status."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from connector.domain.answers import RateLimit
+
+_CHARGED = "The call may have been charged: check your credits before you repeat it."
+
+
+class ConnectorError(Exception):
+    """The root. `message` is safe to show; `code` is stable; `advice` says what to do next."""
+
+    code: ClassVar[str]
+    advice: ClassVar[str]
+    default: ClassVar[str]
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        retry_after_seconds: int | None = None,
+        rate_limit: RateLimit | None = None,
+    ) -> None:
+        self.message = message or self.default
+        self.retry_after_seconds = retry_after_seconds
+        self.rate_limit = rate_limit
+        super().__init__(self.message)
+
+
+class InvalidInput(ConnectorError):
+    """The caller changes the request."""
+
+    code = "invalid_input"
+    default = "The request could not be understood."
+    advice = "Correct the request and send it again; nothing was charged."
+
+
+class InvalidHandle(InvalidInput):
+    """The caller changes the handle."""
+
+    code = "invalid_handle"
+    default = "The handle is not valid."
+    advice = "Use the name after the @ on the profile; nothing was charged."
+
+
+class Permanent(ConnectorError):
+    """Repeating does not help until something else changes."""
+
+
+class InvalidApiKey(Permanent):
+    """The caller connects the account again."""
+
+    code = "invalid_api_key"
+    default = "API key is invalid or missing."
+    advice = "Send an active key as 'Authorization: Bearer YOUR_KEY' or 'X-API-Key: YOUR_KEY'."
+
+
+class InsufficientCredits(Permanent):
+    """The account's owner tops it up."""
+
+    code = "insufficient_credits"
+    default = "Insufficient credits. Please top up your account."
+    advice = "Top up the account that the API key belongs to; the key itself is good."
+
+
+class ProfileNotFound(Permanent):
+    """There is nothing to look up; a search answers an empty list."""
+
+    code = "profile_not_found"
+    default = "TikTok profile not found."
+    advice = "Check the spelling; the account may have been renamed, removed or deactivated."
+
+
+class UpstreamInvalid(Permanent):
+    """The upstream answered something that is not its contract."""
+
+    code = "upstream_invalid"
+    default = "The profile API sent an answer that is not in its documented form."
+    advice = _CHARGED
+
+
+class UpstreamTimeout(Permanent):
+    """Not retriable without a look, since the upstream may have done its work."""
+
+    code = "upstream_timeout"
+    default = "The profile API did not answer in time."
+    advice = _CHARGED
+
+
+class Retriable(ConnectorError):
+    """The same request may succeed later, and the failed one was not charged."""
+
+    retryable = True
+
+
+class RateLimited(Retriable):
+    """The caller waits `retry_after_seconds`."""
+
+    code = "rate_limited"
+    default = "Rate limit exceeded. Please try again later."
+    advice = "Wait as long as Retry-After says, then send the request again; nothing was charged."
+
+
+class UpstreamUnavailable(Retriable):
+    """The upstream is down or failing."""
+
+    code = "upstream_unavailable"
+    default = "The profile API is currently unavailable."
+    advice = "Try again in a few minutes; a failed look-up is not charged."

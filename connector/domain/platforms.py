@@ -1,0 +1,27 @@
+"""The three ways in, and what differs between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Platform:
+    """`deadline_seconds` is for the whole request and lies below the platform's own limit.
+
+    `paged` lists are `{items, next_cursor}`; others are bare arrays.
+    """
+
+    key: str
+    request_source: str
+    deadline_seconds: float
+    paged: bool
+
+
+# Zapier gives a call 30 s and Make about 40 s; a plain caller chooses, so a minute is polite.
+PLATFORMS: Final = (
+    Platform("zapier", "ZAPIER", 25.0, paged=False),
+    Platform("make", "MAKE_DOT_COM", 35.0, paged=True),
+    Platform("api", "API", 60.0, paged=False),
+)

@@ -1,0 +1,32 @@
+"""The universal call: a documented upstream request as the caller writes it, source set by us."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from connector.domain.answers import Result
+from connector.domain.callers import Caller
+from connector.domain.errors import InvalidInput
+from connector.domain.ports import Profiles
+from schemas.universal import RequestOutput
+
+# The documented API, whole.
+DOCUMENTED: Final = ("POST", "/api/v1/get-tiktok-profile")
+_OUTPUT = RequestOutput()
+
+
+def call_api(inputs: Mapping[str, Any], caller: Caller, *, profiles: Profiles) -> Result:
+    """The upstream's 200 answer as it came; its failures are the same errors as anywhere.
+
+    Raises `InvalidInput` for anything but a path of the documented API.
+    """
+    method, path = DOCUMENTED
+    asked = (inputs["method"].upper(), re.sub("/{2,}", "/", "/" + inputs["url"].strip()))
+    if "://" in inputs["url"] or asked != DOCUMENTED:
+        raise InvalidInput(f"Only {method} {path} can be called, as a path without a host.")
+    body = {**inputs["body"], "requestSource": caller.platform.request_source}
+    answer = profiles.call(body, api_key=caller.api_key, deadline=caller.deadline)
+    value = {"status_code": 200, "headers": dict(answer.headers), "body": answer.payload}
+    return Result(_OUTPUT.dump(value), answer.rate_limit)

@@ -1,0 +1,67 @@
+"""The Flask application: what every route shares."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from flask import Flask, jsonify
+
+from connector.domain.platforms import PLATFORMS
+from connector.domain.ports import Clock
+from connector.web.errors import register_errors
+from connector.web.health import Checks, health_routes
+from connector.web.routes import UseCases, platform_routes
+from connector.web.trace import register_trace
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+MAX_BODY_BYTES = 1024 * 1024
+
+
+def create_app(
+    use_cases: UseCases, *, checks: Checks, clock: Clock, max_deadline_seconds: float
+) -> Flask:
+    """The application. `max_deadline_seconds` caps every platform's own deadline."""
+    app = Flask(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY_BYTES
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # rows keep the catalog's order
+    # Zapier refuses a redirect that ends on loopback, and a redirected POST loses its body.
+    app.url_map.strict_slashes = False
+    register_trace(app)
+    register_errors(app)
+    for platform in PLATFORMS:
+        app.register_blueprint(
+            platform_routes(
+                platform, use_cases, clock=clock, max_deadline_seconds=max_deadline_seconds
+            )
+        )
+    app.register_blueprint(health_routes(checks))
+    app.add_url_rule("/", "index", lambda: jsonify(_index(app)))
+    return app
+
+
+def _index(app: Flask) -> dict[str, object]:
+    """What there is, for a person who opens the address."""
+    rules = sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule)
+    return {
+        "about": "Public TikTok profile data as flat fields, for Zapier, Make and plain HTTP.",
+        "authentication": "Authorization: Bearer YOUR_KEY, or X-API-Key: YOUR_KEY",
+        "routes": [
+            f"{' or '.join(sorted((rule.methods or set()) - {'HEAD', 'OPTIONS'}))} {rule.rule}"
+            for rule in rules
+        ],
+    }
+
+
+def single_slashes(application: WSGIApplication) -> WSGIApplication:
+    """Reads `//x` as `/x`: Make puts a base address before a path that starts with a slash."""
+
+    def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["PATH_INFO"] = re.sub("/{2,}", "/", environ.get("PATH_INFO", ""))
+        return application(environ, start_response)
+
+    return wrapped

@@ -1,0 +1,72 @@
+"""A request's input and caller, whichever way the platform sends them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask import Request
+from marshmallow import Schema, ValidationError
+
+from connector.domain.errors import InvalidApiKey, InvalidInput
+from wire.json_text import parse_json
+
+_KEY = re.compile(r"[\x21-\x7e]{1,512}")
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+def api_key_of(request: Request) -> str:
+    """The key from `Authorization: Bearer` or, without one, `X-API-Key`.
+
+    Raises `InvalidApiKey` where there is none, or none that a header could carry.
+    """
+    scheme, _, value = request.headers.get("Authorization", "").strip().partition(" ")
+    key = value.strip() if scheme.lower() == "bearer" else ""
+    key = key or request.headers.get("X-API-Key", "").strip()
+    if not _KEY.fullmatch(key):
+        raise InvalidApiKey
+    return key
+
+
+def load_input(request: Request, schema: Schema) -> dict[str, Any]:
+    """The declared input, from JSON or a form before the query; `""` and null count as absent.
+
+    Raises `InvalidInput` with a sentence that names the field.
+    """
+    raw = {**request.args.to_dict(), **_body(request)}
+    given = {name: value for name, value in raw.items() if value is not None and value != ""}
+    try:
+        values: dict[str, Any] = schema.load(given)
+    except ValidationError as exc:
+        raise InvalidInput(_sentence(exc)) from exc
+    return values
+
+
+def _body(request: Request) -> dict[str, Any]:
+    if request.method == "GET":
+        return {}
+    if request.mimetype in _FORMS:
+        return request.form.to_dict()
+    text = request.get_data()
+    if not text.strip():
+        return {}
+    try:
+        value = parse_json(text)
+    except ValueError as exc:
+        raise InvalidInput("The request body is not valid JSON.") from exc
+    if not isinstance(value, dict):
+        raise InvalidInput("The request body must be a JSON object.")
+    return value
+
+
+def _sentence(exc: ValidationError) -> str:
+    """marshmallow's messages as one line that starts with the field's name."""
+    messages = exc.normalized_messages()
+    name = next(iter(messages))
+    return f"{name}: {_first(messages[name])}"
+
+
+def _first(messages: Any) -> str:
+    while isinstance(messages, (dict, list)):
+        messages = next(iter(messages.values() if isinstance(messages, dict) else messages))
+    return str(messages)

@@ -1,0 +1,73 @@
+"""Routes of one platform, built from the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+from marshmallow import Schema
+
+from connector.domain.answers import Result
+from connector.domain.callers import Caller
+from connector.domain.deadlines import Deadline
+from connector.domain.platforms import Platform
+from connector.domain.ports import Clock
+from connector.web.inputs import api_key_of, load_input
+from connector.web.limits import pass_on
+from schemas.catalog import CATALOG
+from schemas.universal import RequestInput
+
+UseCase = Callable[[Mapping[str, Any], Caller], Result]
+View = Callable[[], Response]
+
+
+@dataclass(frozen=True)
+class UseCases:
+    """What the routes call; `handlers` are by catalog key."""
+
+    handlers: Mapping[str, UseCase]
+    call_api: UseCase
+    describe_account: Callable[[Caller], Result]
+
+
+def platform_routes(
+    platform: Platform, use_cases: UseCases, *, clock: Clock, max_deadline_seconds: float
+) -> Blueprint:
+    """Every action and search, the connection test and the universal call, under `/{platform}`."""
+    routes = Blueprint(platform.key, __name__, url_prefix=f"/{platform.key}")
+    seconds = min(platform.deadline_seconds, max_deadline_seconds)
+
+    def caller() -> Caller:
+        return Caller(platform, Deadline(seconds, clock.monotonic), api_key_of(request))
+
+    def view(use_case: UseCase, schema: type[Schema], *, listed: bool = False) -> View:
+        input_schema = schema()
+
+        def run() -> Response:
+            who = caller()
+            result = use_case(load_input(request, input_schema), who)
+            return _send(result, paged=listed and platform.paged)
+
+        return run
+
+    def me() -> Response:
+        return _send(use_cases.describe_account(caller()))
+
+    routes.add_url_rule("/me", "me", me)
+    routes.add_url_rule(
+        "/request", "request", view(use_cases.call_api, RequestInput), methods=["POST"]
+    )
+    for action in CATALOG.actions:
+        run = view(use_cases.handlers[action.key], action.input)
+        routes.add_url_rule(f"/actions/{action.key}", action.key, run, methods=["POST"])
+    for search in CATALOG.searches:
+        run = view(use_cases.handlers[search.key], search.input, listed=True)
+        routes.add_url_rule(f"/searches/{search.key}", search.key, run, methods=["GET", "POST"])
+    return routes
+
+
+def _send(result: Result, *, paged: bool = False) -> Response:
+    value = {"items": result.value, "next_cursor": None} if paged else result.value
+    return pass_on(result.rate_limit, jsonify(value))

@@ -1,0 +1,32 @@
+"""How gunicorn serves. Every number has its reason; the ones to change are settings."""
+
+import os
+import sys
+
+# The console script leaves this folder off the path until it loads the application.
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from connector.config import Settings, SettingsError  # noqa: E402
+
+try:
+    settings = Settings.from_env(os.environ)
+except SettingsError as exc:
+    sys.exit(str(exc))
+
+bind = f"{settings.host}:{settings.port}"
+workers = settings.web_workers
+# A look-up waits for seconds and computes for a millisecond, so threads wait together.
+worker_class = "gthread"
+threads = settings.web_threads
+# More than the threads, so that connections kept alive don't starve new ones.
+worker_connections = 4000
+# Longer than the 60 s that load balancers keep a connection, so that they close first.
+keepalive = 65
+# A burst waits in the kernel rather than being refused.
+backlog = 4096
+# The longest deadline of a platform: a look-up in flight is drained, not cut.
+graceful_timeout = 60
+# The application logs each request without its query; gunicorn's own lines would repeat it.
+accesslog = None
+loglevel = settings.log_level.lower()
+control_socket_disable = True

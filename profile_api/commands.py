@@ -1,0 +1,143 @@
+"""An operator's commands for API keys. Whoever mounts them says how to open the store."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from profile_api.keys import new_key
+from profile_api.store import CREDITS_PER_REQUEST, DEFAULT_RATE_LIMIT, Store
+
+MAX_CREDITS = 1_000_000_000
+OPEN_STORE = "profile_api.open_store"
+"""The key in `click.Context.meta` of a function that opens the `Store`."""
+
+
+@click.group()
+@click.pass_context
+def keys(context: click.Context) -> None:
+    """API keys of the embedded endpoint: create, list, top up, deactivate."""
+    context.obj = context.meta[OPEN_STORE]()
+
+
+@keys.command()
+@click.option("--name", required=True, help="Whose key it is.")
+@click.option(
+    "--credits",
+    "amount",
+    type=click.IntRange(0, MAX_CREDITS),
+    default=1000,
+    show_default=True,
+    help=f"A successful look-up costs {CREDITS_PER_REQUEST}.",
+)
+@click.option(
+    "--rate-limit",
+    type=click.IntRange(1, 1_000_000),
+    default=DEFAULT_RATE_LIMIT,
+    show_default=True,
+    help="Requests a minute.",
+)
+@click.pass_obj
+def create(store: Store, name: str, amount: int, rate_limit: int) -> None:
+    """Create a key and print it, this once."""
+    key = new_key()
+    key_id = store.create_key(
+        key, name=name[:100], credits=amount, rate_limit=rate_limit, now=datetime.now(UTC)
+    )
+    click.echo(f"Key {key_id} for {name} with {amount} credits. It is not shown again:", err=True)
+    click.echo(key)
+
+
+@keys.command("list")
+@click.pass_obj
+def list_keys(store: Store) -> None:
+    """List the keys with their credits; a key itself is not kept."""
+    rows = [
+        (row.id, row.hint, row.name, row.credits, f"{row.rate_limit}/min", _state(row.active))
+        for row in store.list_keys()
+    ]
+    if not rows:
+        click.echo("No keys yet. Create one: python -m connector keys create --name NAME")
+        return
+    _table(("ID", "KEY", "NAME", "CREDITS", "LIMIT", "STATE"), rows)
+
+
+@keys.command("top-up")
+@click.argument("key_id", type=int)
+@click.argument("amount", metavar="CREDITS", type=click.IntRange(1, MAX_CREDITS))
+@click.pass_obj
+def top_up(store: Store, key_id: int, amount: int) -> None:
+    """Add CREDITS to the key KEY_ID."""
+    balance = store.top_up(key_id, amount)
+    if balance is None:
+        raise _no_such_key(key_id)
+    click.echo(f"Key {key_id} has {balance} credits now.")
+
+
+@keys.command()
+@click.argument("key_id", type=int)
+@click.pass_obj
+def deactivate(store: Store, key_id: int) -> None:
+    """Refuse the key KEY_ID from now on; `activate` takes it back."""
+    _switch(store, key_id, active=False)
+
+
+@keys.command()
+@click.argument("key_id", type=int)
+@click.pass_obj
+def activate(store: Store, key_id: int) -> None:
+    """Accept the key KEY_ID again."""
+    _switch(store, key_id, active=True)
+
+
+@keys.command()
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1000),
+    default=20,
+    show_default=True,
+    help="How many.",
+)
+@click.pass_obj
+def requests(store: Store, limit: int) -> None:
+    """List the latest requests: when, whose, from where, for what, at what price."""
+    rows = [
+        (
+            datetime.fromtimestamp(line.at, UTC).isoformat(),
+            line.key_name,
+            line.request_source,
+            line.handle,
+            line.status,
+            line.credits,
+        )
+        for line in store.latest_requests(limit)
+    ]
+    if not rows:
+        click.echo("No requests yet.")
+        return
+    _table(("TIME", "KEY", "SOURCE", "HANDLE", "STATUS", "CREDITS"), rows)
+
+
+def _switch(store: Store, key_id: int, *, active: bool) -> None:
+    if not store.set_active(key_id, active):
+        raise _no_such_key(key_id)
+    click.echo(f"Key {key_id} is {_state(active)} now.")
+
+
+def _state(active: bool) -> str:  # noqa: FBT001  # it is the value
+    return "active" if active else "inactive"
+
+
+def _no_such_key(key_id: int) -> click.ClickException:
+    return click.ClickException(
+        f"There is no key {key_id}; 'python -m connector keys list' shows them."
+    )
+
+
+def _table(head: tuple[str, ...], rows: list[Any]) -> None:
+    cells = [head, *(tuple(map(str, row)) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for line in cells:
+        click.echo("  ".join(map(str.ljust, line, widths)).rstrip())

@@ -1,0 +1,14 @@
+"""Runs the migrations over the connection that `profile_api.migrate` hands over."""
+
+from alembic import context
+
+from profile_api.store import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    version_table="profile_api_version",
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,247 @@
+"""Keys, credits, rate limits and the request log, in SQL. Every change is one atomic statement."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import CheckConstraint, Engine, ForeignKey, String, case, create_engine, event
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from profile_api.keys import hash_key, hint_of
+
+CREDITS_PER_REQUEST: Final = 2
+WINDOW_SECONDS: Final = 60
+DEFAULT_RATE_LIMIT: Final = 300
+
+
+class Base(DeclarativeBase):
+    """The tables of this endpoint. Times are whole Unix seconds."""
+
+
+class ApiKey(Base):
+    """One key; `rate_count` requests were counted in the minute `rate_window`."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (CheckConstraint("credits >= 0", name="credits_not_negative"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    key_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    hint: Mapped[str] = mapped_column(String(16))
+    active: Mapped[bool] = mapped_column(default=True)
+    credits: Mapped[int]
+    rate_limit: Mapped[int]
+    rate_window: Mapped[int] = mapped_column(default=0)
+    rate_count: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[int]
+
+
+class ApiRequest(Base):
+    """One request that reached the profile service or was refused for want of credits."""
+
+    __tablename__ = "api_requests"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key_id: Mapped[int] = mapped_column(ForeignKey("api_keys.id"), index=True)
+    at: Mapped[int]
+    request_source: Mapped[str] = mapped_column(String(16))
+    handle: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int]
+    credits: Mapped[int]
+
+
+@dataclass(frozen=True)
+class Key:
+    """An active key, and how many requests its current minute still allows."""
+
+    id: int
+    credits: int
+    rate_limit: int
+    remaining: int
+
+
+@dataclass(frozen=True)
+class LoggedRequest:
+    """One line of the request log."""
+
+    at: int
+    key_name: str
+    request_source: str
+    handle: str
+    status: int
+    credits: int
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for `url`; on SQLite with a write-ahead log, so that readers never wait."""
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    # FULL: a charge that was answered must survive a power cut.
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA busy_timeout=30000")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+class Store:
+    """The database as the endpoint uses it. `now` arguments are aware datetimes."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def create_key(
+        self,
+        key: str,
+        *,
+        name: str,
+        credits: int,  # noqa: A002  # the field's own word
+        now: datetime,
+        rate_limit: int = DEFAULT_RATE_LIMIT,
+    ) -> int | None:
+        """Stores the hash of `key`; answers its id, or null when the key exists already."""
+        row = {
+            "name": name,
+            "key_hash": hash_key(key),
+            "hint": hint_of(key),
+            "active": True,
+            "credits": credits,
+            "rate_limit": rate_limit,
+            "rate_window": 0,
+            "rate_count": 0,
+            "created_at": _seconds(now),
+        }
+        try:
+            with self._engine.begin() as connection:
+                return int(connection.execute(insert(ApiKey).values(row)).inserted_primary_key[0])
+        except IntegrityError:
+            return None
+
+    def find_key(self, key: str, *, now: datetime) -> Key | None:
+        """The active key with this text."""
+        query = select(
+            ApiKey.id, ApiKey.credits, ApiKey.rate_limit, ApiKey.rate_window, ApiKey.rate_count
+        ).where(ApiKey.key_hash == hash_key(key), ApiKey.active)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        used = row.rate_count if row.rate_window == _window(now) else 0
+        return Key(row.id, row.credits, row.rate_limit, max(row.rate_limit - used, 0))
+
+    def count_request(self, key_id: int, *, now: datetime) -> int | None:
+        """Counts one request; answers how many are left in this minute, or null when none was."""
+        window = _window(now)
+        same = ApiKey.rate_window == window
+        statement = (
+            update(ApiKey)
+            .where(ApiKey.id == key_id, ~same | (ApiKey.rate_count < ApiKey.rate_limit))
+            .values(
+                rate_window=window,
+                rate_count=case((same, ApiKey.rate_count + 1), else_=1),
+            )
+            .returning(ApiKey.rate_limit - ApiKey.rate_count)
+        )
+        with self._engine.begin() as connection:
+            return connection.execute(statement).scalar_one_or_none()
+
+    def charge(self, key_id: int, *, request_source: str, handle: str, now: datetime) -> bool:
+        """Takes the price of one request and logs it, both or neither; false without the credits."""
+        statement = (
+            update(ApiKey)
+            .where(ApiKey.id == key_id, ApiKey.active, ApiKey.credits >= CREDITS_PER_REQUEST)
+            .values(credits=ApiKey.credits - CREDITS_PER_REQUEST)
+            .returning(ApiKey.id)
+        )
+        with self._engine.begin() as connection:
+            if connection.execute(statement).scalar_one_or_none() is None:
+                return False
+            connection.execute(
+                _log(key_id, request_source, handle, 200, CREDITS_PER_REQUEST, now)
+            )
+            return True
+
+    def log_failure(
+        self, key_id: int, *, request_source: str, handle: str, status: int, now: datetime
+    ) -> None:
+        """Logs a request that cost nothing."""
+        with self._engine.begin() as connection:
+            connection.execute(_log(key_id, request_source, handle, status, 0, now))
+
+    def list_keys(self) -> Sequence[Any]:
+        """Every key as a row with the columns of `ApiKey`."""
+        with self._engine.connect() as connection:
+            return connection.execute(select(ApiKey.__table__).order_by(ApiKey.id)).all()
+
+    def top_up(self, key_id: int, credits: int) -> int | None:  # noqa: A002  # as above
+        """Adds credits; answers the new balance, or null when there is no such key."""
+        statement = (
+            update(ApiKey)
+            .where(ApiKey.id == key_id)
+            .values(credits=ApiKey.credits + credits)
+            .returning(ApiKey.credits)
+        )
+        with self._engine.begin() as connection:
+            return connection.execute(statement).scalar_one_or_none()
+
+    def set_active(self, key_id: int, active: bool) -> bool:  # noqa: FBT001  # it is the value
+        """Switches a key on or off; false when there is no such key."""
+        statement = update(ApiKey).where(ApiKey.id == key_id).values(active=active)
+        with self._engine.begin() as connection:
+            return connection.execute(statement.returning(ApiKey.id)).scalar_one_or_none() is not None
+
+    def latest_requests(self, limit: int) -> list[LoggedRequest]:
+        """The newest lines of the request log, newest first."""
+        query = (
+            select(
+                ApiRequest.at,
+                ApiKey.name,
+                ApiRequest.request_source,
+                ApiRequest.handle,
+                ApiRequest.status,
+                ApiRequest.credits,
+            )
+            .join(ApiKey, ApiKey.id == ApiRequest.key_id)
+            .order_by(ApiRequest.id.desc())
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            return [LoggedRequest(*row) for row in connection.execute(query)]
+
+
+def _log(
+    key_id: int, request_source: str, handle: str, status: int, credits: int, now: datetime  # noqa: A002
+) -> Any:
+    return insert(ApiRequest).values(
+        key_id=key_id,
+        at=_seconds(now),
+        request_source=request_source,
+        handle=handle[:64],
+        status=status,
+        credits=credits,
+    )
+
+
+def _seconds(now: datetime) -> int:
+    return int(now.timestamp())
+
+
+def _window(now: datetime) -> int:
+    return _seconds(now) // WINDOW_SECONDS
+
+
+def seconds_to_next_window(now: datetime) -> int:
+    """Whole seconds until a used-up limit opens again; at least 1."""
+    return max(math.ceil(WINDOW_SECONDS - now.timestamp() % WINDOW_SECONDS), 1)

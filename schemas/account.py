@@ -1,0 +1,40 @@
+"""What a connection test answers: enough to tell connections apart, nothing secret."""
+
+from __future__ import annotations
+
+from marshmallow import Schema
+
+from schemas.fields import Identifier, Text, WholeNumber, field
+
+
+class Account(Schema):
+    """One API key as seen from outside."""
+
+    id = field(
+        Identifier,
+        label="Connection ID", sample="5d0b1f6e2c7a",
+        help="Stands for the API key without revealing it; the same key has the same id.",
+    )
+    label = field(
+        Text,
+        label="Connection", sample="Profile data (5d0b1f6e2c7a)",
+        help="A name for the connection.",
+    )
+    platform = field(
+        Text,
+        label="Platform", sample="zapier", help="The platform this address is for.",
+    )
+    request_source = field(
+        Text,
+        label="Request source", sample="ZAPIER",
+        help="The source under which look-ups are recorded upstream.",
+    )
+    rate_limit = field(
+        WholeNumber,
+        label="Rate limit", sample=300,
+        help="Requests that the key may make in a window, where the upstream says so.",
+    )
+    rate_limit_remaining = field(
+        WholeNumber,
+        label="Requests left", sample=299, help="Requests left in the current window.",
+    )

@@ -1,0 +1,117 @@
+"""How a field is declared, and the few kinds of value a row can hold.
+
+Loading is strict about kind and lenient about spelling (a count may come as "211339"):
+what cannot be read exactly is an error, never a guess.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from marshmallow import Schema, fields
+
+# Eleven digits end in the year 5138: what is longer is not in seconds.
+_UNIX_SECONDS = re.compile(r"[1-9]\d{0,10}", re.ASCII)
+_WHOLE_NUMBER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+
+
+class Text(fields.String):
+    """Text as it came; numbers are not text."""
+
+
+class Identifier(fields.String):
+    """An id: always text, since ids of 17 to 19 digits do not fit a JavaScript number."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class Url(fields.String):
+    """An address, passed on byte for byte: re-encoding would break a signed one."""
+
+
+class WholeNumber(fields.Integer):
+    """An integer of up to 18 digits, also from "211339" or 1.9e8; fractions and booleans are refused."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        text = f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
+        if isinstance(value, bool) or not _WHOLE_NUMBER.fullmatch(text.strip()):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(text, attr, data, **kwargs)
+
+
+class Flag(fields.Boolean):
+    """true or false, also as 0 and 1 or their usual spellings."""
+
+
+class Number(fields.Float):
+    """A number with a fraction."""
+
+
+class Items(fields.List):
+    """A list: of line items where a schema is given, else of whatever came."""
+
+    def __init__(self, of: type[Schema] | None = None, **kwargs: Any) -> None:
+        super().__init__(fields.Nested(of) if of else fields.Raw(), **kwargs)
+
+
+class Timestamp(fields.AwareDateTime):
+    """A moment, in ISO 8601 with its offset; also read from Unix seconds, where 0 is no moment."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(format="iso", **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if _UNIX_SECONDS.fullmatch(str(value)):
+            return datetime.fromtimestamp(int(value), UTC)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+def field(
+    kind: type[fields.Field[Any]],
+    *paths: str,
+    label: str,
+    help: str,  # noqa: A002  # the platforms' own word for this text
+    sample: object,
+    **options: Any,
+) -> fields.Field[Any]:
+    """Declares one key of a row or one input.
+
+    `paths` are the dotted upstream paths to look for, best first; none for a derived key.
+    Metadata uses the names that apispec keeps; `x-upstream` holds the paths.
+    """
+    metadata = {"title": label, "description": help, "example": sample, "x-upstream": paths}
+    options = {"allow_none": True, "dump_default": None, **options}
+    return kind(metadata=metadata, **options)
+
+
+def upstream_paths(declared: fields.Field[Any]) -> tuple[str, ...]:
+    """The upstream paths a field was declared with."""
+    paths: tuple[str, ...] = declared.metadata["x-upstream"]
+    return paths
+
+
+def label_of(declared: fields.Field[Any]) -> str:
+    """The field's label, as a person reads it."""
+    return str(declared.metadata["title"])
+
+
+def declared_fields(schema: type[Schema]) -> Mapping[str, fields.Field[Any]]:
+    """The fields of `schema` by key, in the order they were declared."""
+    declared: Mapping[str, fields.Field[Any]] = schema._declared_fields  # noqa: SLF001  # no public name
+    return declared
+
+
+def sample_of(schema: type[Schema]) -> dict[str, Any]:
+    """The sample row: every field's own sample, in order."""
+    return dict(_samples(schema))
+
+
+def _samples(schema: type[Schema]) -> Iterator[tuple[str, object]]:
+    for key, declared in declared_fields(schema).items():
+        yield key, declared.metadata["example"]

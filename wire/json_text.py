@@ -1,0 +1,64 @@
+"""JSON from strangers: parsed strictly, with bounded nesting and text that can be encoded again."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, NoReturn
+
+MAX_DEPTH = 64
+_ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def parse_json(text: bytes) -> Any:
+    """The JSON value in UTF-8 `text`.
+
+    A lone surrogate (a bio cut within an emoji) becomes U+FFFD, since no other
+    program could read it back. Raises ValueError for anything that is not JSON: NaN,
+    infinities, numbers beyond a float, more than `MAX_DEPTH` levels.
+    """
+    try:
+        value = json.loads(text.decode("utf-8-sig"), parse_constant=_refuse, parse_float=_finite)
+    except RecursionError as exc:
+        raise ValueError("nested too deeply") from exc
+    # Fewer brackets than levels allowed: no need to walk the value.
+    if text.count(b"[") + text.count(b"{") > MAX_DEPTH:
+        _check_depth(value)
+    if _ESCAPED_SURROGATE.search(text):
+        return _replace_lone_surrogates(value)
+    return value
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError("a number is out of range")
+    return number
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            child
+            for node in level
+            if isinstance(node, (dict, list))
+            for child in (node.values() if isinstance(node, dict) else node)
+        ]
+        if not level:
+            return
+    raise ValueError("nested too deeply")
+
+
+def _replace_lone_surrogates(value: Any) -> Any:
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.loads(re.sub("[\ud800-\udfff]", "\ufffd", text))
+    return value
