@@ -6,7 +6,7 @@ import sys
 # The console script leaves this folder off the path until it loads the application.
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from connector.config import Settings, SettingsError  # noqa: E402
+from connector.config import Settings, SettingsError
 
 try:
     settings = Settings.from_env(os.environ)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,8 +27,9 @@ from connector.web.routes import UseCases
 from profile_api.keys import TEST_KEY
 from profile_api.migrate import migrate, migration_problem
 from profile_api.services import ProfileService
-from profile_api.services.embedded import EmbeddedService
+from profile_api.services.embedded import RESERVED, SLOW_HANDLE, SLOW_SECONDS, EmbeddedService
 from profile_api.services.http import HTTPService
+from profile_api.services.samples import SAMPLE_HANDLES
 from profile_api.store import Store, open_engine
 from wire.http import new_session
 
@@ -46,6 +47,8 @@ def build(environ: Mapping[str, str]) -> WSGIApplication:
     logging.basicConfig(
         level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
+    # It reports at every readiness check that it looked.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     session = new_session(pool_size=settings.web_threads)
     if settings.profile_api_url:
         return single_slashes(_connector(settings, session, settings.profile_api_url, checks={}))
@@ -77,6 +80,18 @@ def _open_store(settings: Settings) -> Store:
 def migrate_database(settings: Settings) -> None:
     """Brings the database to the shape that this version expects."""
     migrate(_engine(settings))
+
+
+def reserved_handles() -> Iterator[tuple[str, str]]:
+    """Handles that fail on purpose where sample data answers, as (handle, what it does)."""
+    for handle, reserved in RESERVED.items():
+        yield handle, reserved.what
+    yield SLOW_HANDLE, f"the service takes {SLOW_SECONDS:g} seconds, longer than any platform waits"
+
+
+def sample_handles() -> tuple[str, ...]:
+    """Handles with a fixed sample each, one for every way in which real answers differ."""
+    return SAMPLE_HANDLES
 
 
 def test_key(settings: Settings) -> str | None:

@@ -53,38 +53,43 @@ class Settings:
     """Read once, at start. Each field's environment variable is its name in capitals."""
 
     host: str = _setting(
-        "127.0.0.1", kinds.String(),
+        "127.0.0.1",
+        kinds.String(),
         "Address to listen on; 0.0.0.0 for every network interface.",
     )
     port: int = _setting(8000, _whole(1, 65535), "Port to listen on.")
     database_url: str = _setting(
-        "sqlite:///var/connector.db", kinds.String(validate=_sqlite),
+        "sqlite:///var/connector.db",
+        kinds.String(validate=_sqlite),
         "Where API keys, credits and the request log of the embedded endpoint are kept.",
     )
     profile_api_url: str | None = _setting(
-        None, kinds.String(validate=_base_address),
+        None,
+        kinds.String(validate=_base_address),
         "Address of the profile API, without a path. Empty: the embedded endpoint answers.",
     )
     profile_service_url: str | None = _setting(
-        None, kinds.String(validate=_address),
+        None,
+        kinds.String(validate=_address),
         "Full address of the service behind the embedded endpoint. Empty: sample data.",
     )
-    profile_service_key: str | None = _setting(
-        None, kinds.String(), "Bearer key for that service."
-    )
+    profile_service_key: str | None = _setting(None, kinds.String(), "Bearer key for that service.")
     connector_deadline_seconds: int = _setting(
-        60, _whole(1, 60),
+        60,
+        _whole(1, 60),
         "Longest that a look-up may take. Set 28 behind a router that cuts at 30 s, as Heroku's does.",
     )
     web_workers: int = _setting(
         os.cpu_count() or 1, _whole(1, 64), "Web processes; one for each processor core."
     )
     web_threads: int = _setting(
-        500, _whole(1, 5000),
+        500,
+        _whole(1, 5000),
         "Look-ups that one web process can hold at a time; a waiting one costs little.",
     )
     log_level: str = _setting(
-        "INFO", kinds.String(validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),
+        "INFO",
+        kinds.String(validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),
         "How much is logged: DEBUG, INFO, WARNING or ERROR.",
     )
 
@@ -107,5 +112,6 @@ def documented() -> Iterator[tuple[str, str, str]]:
 
 
 def _sentence(exc: ValidationError) -> str:
-    name, messages = next(iter(exc.normalized_messages().items()))
+    errors = exc.normalized_messages()  # type: ignore[no-untyped-call]  # untyped there
+    name, messages = next(iter(errors.items()))
     return f"The setting {name.upper()} is wrong: {messages[0]}"

@@ -35,15 +35,14 @@ CURL = """curl -sS {address}/zapier/actions/get_profile \\
 
 
 def serve_until_stopped(settings: Settings, *, test_key: str | None) -> int:
-    """Runs gunicorn until it ends or a signal ends it; answers the exit status.
+    """
+    Runs gunicorn until it ends or a signal ends it; answers the exit status.
 
     Raises `click.ClickException` when the port is taken.
     """
     _check_port_is_free(settings)
     # A session of its own: Ctrl-C reaches us alone, and we ask for a stop that drains.
-    server = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "app:app"], start_new_session=True
-    )
+    server = subprocess.Popen([sys.executable, "-m", "gunicorn", "app:app"], start_new_session=True)
     stopping = _stop_on_signals(server)
     if _wait_until_ready(settings, server):
         click.echo(_welcome(settings, test_key))

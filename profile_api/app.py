@@ -59,9 +59,7 @@ class _Endpoint:
             if key.credits < CREDITS_PER_REQUEST:
                 raise failures.insufficient_credits()
             profile = profile_in(self.service.fetch(handle), handle)
-            if not self.store.charge(
-                key.id, request_source=source, handle=handle, now=self.now()
-            ):
+            if not self.store.charge(key.id, request_source=source, handle=handle, now=self.now()):
                 raise failures.insufficient_credits()
         except Exception as exc:
             status = exc.status if isinstance(exc, Failure) else 500

@@ -31,9 +31,7 @@ def migration_problem(engine: Engine) -> str | None:
     """Why the database can't be used yet, as a sentence; null when it can."""
     try:
         with engine.connect() as connection:
-            context = MigrationContext.configure(
-                connection, opts={"version_table": _VERSION_TABLE}
-            )
+            context = MigrationContext.configure(connection, opts={"version_table": _VERSION_TABLE})
             current = context.get_current_revision()
     except SQLAlchemyError as exc:
         return f"The database can't be reached ({type(exc).__name__}); check DATABASE_URL."

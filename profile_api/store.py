@@ -8,8 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import CheckConstraint, Engine, ForeignKey, String, case, create_engine, event
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import (
+    CheckConstraint,
+    Engine,
+    ForeignKey,
+    String,
+    case,
+    create_engine,
+    event,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -107,7 +117,7 @@ class Store:
         key: str,
         *,
         name: str,
-        credits: int,  # noqa: A002  # the field's own word
+        credits: int,
         now: datetime,
         rate_limit: int = DEFAULT_RATE_LIMIT,
     ) -> int | None:
@@ -125,7 +135,8 @@ class Store:
         }
         try:
             with self._engine.begin() as connection:
-                return int(connection.execute(insert(ApiKey).values(row)).inserted_primary_key[0])
+                statement = insert(ApiKey).values(row).returning(ApiKey.id)
+                return connection.execute(statement).scalar_one()
         except IntegrityError:
             return None
 
@@ -168,9 +179,7 @@ class Store:
         with self._engine.begin() as connection:
             if connection.execute(statement).scalar_one_or_none() is None:
                 return False
-            connection.execute(
-                _log(key_id, request_source, handle, 200, CREDITS_PER_REQUEST, now)
-            )
+            connection.execute(_log(key_id, request_source, handle, 200, CREDITS_PER_REQUEST, now))
             return True
 
     def log_failure(
@@ -185,7 +194,7 @@ class Store:
         with self._engine.connect() as connection:
             return connection.execute(select(ApiKey.__table__).order_by(ApiKey.id)).all()
 
-    def top_up(self, key_id: int, credits: int) -> int | None:  # noqa: A002  # as above
+    def top_up(self, key_id: int, credits: int) -> int | None:
         """Adds credits; answers the new balance, or null when there is no such key."""
         statement = (
             update(ApiKey)
@@ -200,7 +209,9 @@ class Store:
         """Switches a key on or off; false when there is no such key."""
         statement = update(ApiKey).where(ApiKey.id == key_id).values(active=active)
         with self._engine.begin() as connection:
-            return connection.execute(statement.returning(ApiKey.id)).scalar_one_or_none() is not None
+            return (
+                connection.execute(statement.returning(ApiKey.id)).scalar_one_or_none() is not None
+            )
 
     def latest_requests(self, limit: int) -> list[LoggedRequest]:
         """The newest lines of the request log, newest first."""
@@ -222,7 +233,12 @@ class Store:
 
 
 def _log(
-    key_id: int, request_source: str, handle: str, status: int, credits: int, now: datetime  # noqa: A002
+    key_id: int,
+    request_source: str,
+    handle: str,
+    status: int,
+    credits: int,
+    now: datetime,
 ) -> Any:
     return insert(ApiRequest).values(
         key_id=key_id,

@@ -1,4 +1,5 @@
-"""How a field is declared, and the few kinds of value a row can hold.
+"""
+How a field is declared, and the few kinds of value a row can hold.
 
 Loading is strict about kind and lenient about spelling (a count may come as "211339"):
 what cannot be read exactly is an error, never a guess.
@@ -53,7 +54,7 @@ class Number(fields.Float):
     """A number with a fraction."""
 
 
-class Items(fields.List):
+class Items(fields.List[Any]):
     """A list: of line items where a schema is given, else of whatever came."""
 
     def __init__(self, of: type[Schema] | None = None, **kwargs: Any) -> None:
@@ -80,7 +81,8 @@ def field(
     sample: object,
     **options: Any,
 ) -> fields.Field[Any]:
-    """Declares one key of a row or one input.
+    """
+    Declares one key of a row or one input.
 
     `paths` are the dotted upstream paths to look for, best first; none for a derived key.
     Metadata uses the names that apispec keeps; `x-upstream` holds the paths.

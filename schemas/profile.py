@@ -1,4 +1,5 @@
-"""The flat row: one profile as keys and values. Keys and their order are permanent.
+"""
+The flat row: one profile as keys and values. Keys and their order are permanent.
 
 A key that comes from upstream is its path in snake_case. Every key is in every row,
 null when unknown. Nothing here reads a payload: `domain/rows.py` does.
@@ -324,7 +325,7 @@ class Derived(Schema):
     hearts_quality = field(
         Text,
         label="Hearts quality", sample="reported",
-        help="`exact`, `reported` (perhaps rounded), or `overflowed` (unknown: the upstream figure overflowed).",
+        help="`exact`, `reported` (perhaps rounded) or `overflowed` (the true figure is unknown).",
     )
     user_created_at = field(
         Timestamp,

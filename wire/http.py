@@ -1,4 +1,5 @@
-"""One HTTP exchange under a total deadline, with a bounded answer. Never redirects, never retries.
+"""
+One HTTP exchange under a total deadline, with a bounded answer. Never redirects, never retries.
 
 `requests` limits the time of each read, so a server that drips one byte a second
 is never cut off. Here the whole answer, status line and headers included, has one
@@ -124,12 +125,13 @@ class DeadlineAdapter(HTTPAdapter):
         super().__init__(pool_connections=4, pool_maxsize=size, max_retries=0, pool_block=False)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Called by `requests`; puts our connections into its pools."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
 
 
 def new_session(*, pool_size: int) -> requests.Session:
-    """A session for `exchange`, free of the environment (a netrc would replace the caller's key)."""
+    """A session for `exchange`; it ignores the environment, as a netrc would replace the key."""
     session = requests.Session()
     session.trust_env = False
     adapter = DeadlineAdapter(pool_size)
@@ -145,7 +147,8 @@ def exchange(
     deadline_seconds: float,
     max_bytes: int,
 ) -> Reply:
-    """Sends `request` and reads the whole answer within `deadline_seconds`.
+    """
+    Sends `request` and reads the whole answer within `deadline_seconds`.
 
     Redirects come back as they are. Raises an `ExchangeError` by what may have happened.
     """
@@ -156,7 +159,10 @@ def exchange(
     )
     try:
         response = session.send(
-            session.prepare_request(request), stream=True, timeout=timeout, allow_redirects=False
+            session.prepare_request(request),
+            stream=True,
+            timeout=timeout,  # type: ignore[arg-type]  # the stubs leave urllib3's own kind out
+            allow_redirects=False,
         )
         with response:
             body = read_bounded(_chunks(response), max_bytes)

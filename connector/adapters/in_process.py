@@ -25,7 +25,9 @@ class WSGIAdapter(BaseAdapter):
         super().__init__()
         self._application = application
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> requests.Response:
         """Answers as the application does. Raises `requests.ReadTimeout` when it takes too long."""
         timeout = kwargs["timeout"]
         outcome: SimpleQueue[_Answer | BaseException] = SimpleQueue()
@@ -68,6 +70,9 @@ def _response(
     request: requests.PreparedRequest, body: bytes, status: int, headers: list[tuple[str, str]]
 ) -> requests.Response:
     raw = urllib3.HTTPResponse(
-        body=BytesIO(body), headers=headers, status=status, preload_content=False
+        body=BytesIO(body),
+        headers=urllib3.HTTPHeaderDict(headers),
+        status=status,
+        preload_content=False,
     )
     return HTTPAdapter().build_response(request, raw)

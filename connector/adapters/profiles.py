@@ -1,4 +1,5 @@
-"""The client of the upstream API: one endpoint, its documented answers, and all that can go wrong.
+"""
+The client of the upstream API: one endpoint, its documented answers, and all that can go wrong.
 
 Retries once, and only a call that cannot have been charged.
 """
@@ -27,7 +28,7 @@ from connector.domain.errors import (
     UpstreamUnavailable,
 )
 from connector.domain.ports import Clock
-from wire.http import NotSent, Reply, TimedOut, TooLarge, ExchangeError, exchange
+from wire.http import ExchangeError, NotSent, Reply, TimedOut, TooLarge, exchange
 from wire.json_text import parse_json
 
 ENDPOINT: Final = "/api/v1/get-tiktok-profile"
@@ -76,9 +77,7 @@ class ProfileClient:
             raise UpstreamInvalid("The profile API answered a request without a handle.")
         raise self._failure(reply, api_key)
 
-    def _send_retrying(
-        self, body: Mapping[str, Any], api_key: str, deadline: Deadline
-    ) -> Reply:
+    def _send_retrying(self, body: Mapping[str, Any], api_key: str, deadline: Deadline) -> Reply:
         try:
             reply = self._send(body, api_key, deadline)
         except NotSent:
@@ -124,7 +123,9 @@ class ProfileClient:
         limited = reply.status == 503 and "rate limit" in (message or "").lower()
         kind = RateLimited if limited else _BY_STATUS.get(reply.status)
         if kind is None and reply.status < 500:
-            return UpstreamInvalid(f"The profile API answered with an unexpected status, {reply.status}.")
+            return UpstreamInvalid(
+                f"The profile API answered with an unexpected status, {reply.status}."
+            )
         if kind is ProfileNotFound and message is None:
             # The documented 404 names the handle; any other is a wrong address, not a miss.
             return UpstreamInvalid("There is no profile API at the configured address.")

@@ -32,4 +32,4 @@ class Result:
     """What a use case hands to a door: the value to send, and the limit to pass on."""
 
     value: Any
-    rate_limit: RateLimit
+    rate_limit: RateLimit | None

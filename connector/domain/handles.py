@@ -1,4 +1,5 @@
-"""Handles in normal form: the bare name in lower case, from whatever a person pastes.
+"""
+Handles in normal form: the bare name in lower case, from whatever a person pastes.
 
 Sources disagree on what a handle may hold and a failed look-up costs nothing, so
 only the clearly impossible is refused.
@@ -21,7 +22,8 @@ _PROFILE_ADDRESS = "https://www.tiktok.com/@name"
 
 
 def normalise_handle(text: str) -> str:
-    """The normal form of the handle in `text`, a name or the address of a profile.
+    """
+    The normal form of the handle in `text`, a name or the address of a profile.
 
     Normalising twice changes nothing. Raises `InvalidHandle` with a sentence that says
     what to use instead; it never repeats the input, which may be a pasted secret.
@@ -64,7 +66,8 @@ def _name_in_address(text: str) -> str:
     first = unquote(next((part for part in path.split("/") if part), ""))
     if host in ("vm.tiktok.com", "vt.tiktok.com") or first == "t":
         raise InvalidHandle(
-            f"Short links hide the name. Open the link and paste the profile's own address, {_PROFILE_ADDRESS}."
+            "Short links hide the name. Open the link and paste the profile's own address,"
+            f" {_PROFILE_ADDRESS}."
         )
     if host not in ("tiktok.com", "www.tiktok.com", "m.tiktok.com") or not first.startswith("@"):
         raise InvalidHandle(f"This address holds no handle. Use a name or {_PROFILE_ADDRESS}.")
@@ -75,13 +78,20 @@ def _checked(name: str) -> str:
     if not name:
         raise InvalidHandle("The handle is empty. Use the name after the @ on the profile.")
     if name.startswith(_SEC_UID_PREFIX.lower()):
-        raise InvalidHandle("This is a secured user id (secUid), not a handle. Use the name after the @.")
+        raise InvalidHandle(
+            "This is a secured user id (secUid), not a handle. Use the name after the @."
+        )
     if _USER_ID.fullmatch(name):
         raise InvalidHandle("This is a user id, not a handle. Use the name after the @.")
     if len(name) > MAX_LENGTH:
         raise InvalidHandle(f"The handle is longer than {MAX_LENGTH} characters.")
-    if any(c.isspace() or unicodedata.category(c)[0] == "C" and unicodedata.category(c) != "Cn" for c in name):
-        raise InvalidHandle("The handle holds white space or control characters. Use a single name.")
+    if any(
+        c.isspace() or (unicodedata.category(c)[0] == "C" and unicodedata.category(c) != "Cn")
+        for c in name
+    ):
+        raise InvalidHandle(
+            "The handle holds white space or control characters. Use a single name."
+        )
     if re.search(r"[/@?#]", name):
         raise InvalidHandle(f"This is not a handle. Use a name or {_PROFILE_ADDRESS}.")
     return name

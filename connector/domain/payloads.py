@@ -46,7 +46,8 @@ def known_tree(schema: type[Schema]) -> Tree:
 
 
 def pick(payload: Mapping[str, Any], schema: type[Schema], warnings: list[str]) -> dict[str, Any]:
-    """The declared values of `payload` by key, in their Python types; unfit ones become null.
+    """
+    The declared values of `payload` by key, in their Python types; unfit ones become null.
 
     A path whose value does not fit yields to the next path; when none fits, one warning says so.
     """
@@ -92,9 +93,7 @@ def leftovers(
             warnings.append(f"{'.'.join(here)} was left out: an object was expected.")
 
 
-def flatten(
-    value: Any, path: tuple[str, ...], warnings: list[str]
-) -> Iterator[tuple[str, Any]]:
+def flatten(value: Any, path: tuple[str, ...], warnings: list[str]) -> Iterator[tuple[str, Any]]:
     """`value` as (key, plain value) pairs: objects go flat, lists stay lists of flat objects."""
     if isinstance(value, Mapping) and value:
         for name, child in value.items():

@@ -29,7 +29,8 @@ _ROW_TREE: Tree = {**known_tree(ProfileRow), "itemList": {LEAF: True}}
 def profile_row(
     payload: Mapping[str, Any], *, handle: str, request_source: str, fetched_at: datetime
 ) -> dict[str, Any]:
-    """The row for a 200 answer to a look-up of `handle`.
+    """
+    The row for a 200 answer to a look-up of `handle`.
 
     Raises `ProfileNotFound` for a deactivated account and `UpstreamInvalid` for an
     answer that names no user. Mistyped values are null and leave a warning.
@@ -120,7 +121,8 @@ def _expiry(url: str | None) -> datetime | None:
         query = parse_qs(urlsplit(url or "").query)
     except ValueError:
         return None
-    return _read(_MOMENT, query.get("x-expires", [None])[0])
+    expiry: datetime | None = _read(_MOMENT, query.get("x-expires", [None])[0])
+    return expiry
 
 
 def _read(kind: fields.Field[Any], value: Any) -> Any:

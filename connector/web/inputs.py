@@ -16,7 +16,8 @@ _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 def api_key_of(request: Request) -> str:
-    """The key from `Authorization: Bearer` or, without one, `X-API-Key`.
+    """
+    The key from `Authorization: Bearer` or, without one, `X-API-Key`.
 
     Raises `InvalidApiKey` where there is none, or none that a header could carry.
     """
@@ -29,7 +30,8 @@ def api_key_of(request: Request) -> str:
 
 
 def load_input(request: Request, schema: Schema) -> dict[str, Any]:
-    """The declared input, from JSON or a form before the query; `""` and null count as absent.
+    """
+    The declared input, from JSON or a form before the query; `""` and null count as absent.
 
     Raises `InvalidInput` with a sentence that names the field.
     """
@@ -60,8 +62,8 @@ def _body(request: Request) -> dict[str, Any]:
 
 
 def _sentence(exc: ValidationError) -> str:
-    """marshmallow's messages as one line that starts with the field's name."""
-    messages = exc.normalized_messages()
+    """Marshmallow's messages as one line that starts with the field's name."""
+    messages = exc.normalized_messages()  # type: ignore[no-untyped-call]  # untyped there
     name = next(iter(messages))
     return f"{name}: {_first(messages[name])}"
 
