@@ -35,13 +35,17 @@ def load_input(request: Request, schema: Schema) -> dict[str, Any]:
 
     Raises `InvalidInput` with a sentence that names the field.
     """
-    raw = {**request.args.to_dict(), **_body(request)}
-    given = {name: value for name, value in raw.items() if value is not None and value != ""}
     try:
-        values: dict[str, Any] = schema.load(given)
+        values: dict[str, Any] = schema.load(
+            _given(request.args.to_dict()) | _given(_body(request))
+        )
     except ValidationError as exc:
         raise InvalidInput(_sentence(exc)) from exc
     return values
+
+
+def _given(raw: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in raw.items() if value is not None and value != ""}
 
 
 def _body(request: Request) -> dict[str, Any]:

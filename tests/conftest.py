@@ -1,0 +1,48 @@
+"""Servers are started once for a test process; each test brings its own key or handle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+from tests.running import FakeUpstream, Server, fake_upstream, running_server
+
+# A slow machine is no failure: examples are bounded by their number.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The whole product with the embedded endpoint; look-ups end after 5 seconds."""
+    folder = tmp_path_factory.mktemp("embedded")
+    with running_server(folder, CONNECTOR_DEADLINE_SECONDS="5") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Iterator[FakeUpstream]:
+    with fake_upstream() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def front(upstream: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The connector alone, in front of the fake upstream, with the platforms' own deadlines."""
+    folder = tmp_path_factory.mktemp("front")
+    with running_server(folder, PROFILE_API_URL=upstream.url) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def hasty_front(
+    upstream: FakeUpstream, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """The same with a deadline of 2 seconds."""
+    folder = tmp_path_factory.mktemp("hasty")
+    with running_server(
+        folder, PROFILE_API_URL=upstream.url, CONNECTOR_DEADLINE_SECONDS="2"
+    ) as running:
+        yield running

@@ -1,0 +1,204 @@
+"""Real processes for tests: gunicorn with the whole product, and an upstream that does as it is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import socketserver
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from profile_api.keys import new_key
+from profile_api.migrate import migrate
+from profile_api.store import Store, open_engine
+
+ROOT = Path(__file__).parent.parent
+PLATFORM_SOURCES = {"zapier": "ZAPIER", "make": "MAKE_DOT_COM", "api": "API"}
+
+
+def clean_environment(**settings: str) -> dict[str, str]:
+    """The environment a fresh machine has, and `settings`."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**kept, **settings}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@dataclass
+class Server:
+    """A running gunicorn: its address, its database, its process and its log."""
+
+    url: str
+    store: Store
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def new_key(self, *, credits: int = 1_000_000, rate_limit: int = 1_000_000) -> tuple[str, int]:
+        key = new_key()
+        key_id = self.store.create_key(
+            key, name="test", credits=credits, rate_limit=rate_limit, now=datetime.now(UTC)
+        )
+        assert key_id is not None
+        return key, key_id
+
+    def credits_of(self, key_id: int) -> int:
+        return next(row.credits for row in self.store.list_keys() if row.id == key_id)
+
+    def processes(self) -> list[int]:
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [self.process.pid, *map(int, children.split())]
+
+
+@contextmanager
+def running_server(folder: Path, **settings: str) -> Iterator[Server]:
+    """Gunicorn with one worker on a free port, migrated and ready; ended with SIGTERM."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    database = f"sqlite:///{folder}/connector.db"
+    engine = open_engine(database)
+    migrate(engine)
+    environment = clean_environment(
+        **{"PORT": str(port), "DATABASE_URL": database, "WEB_WORKERS": "1"} | settings
+    )
+    log = folder / "server.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "app:app"],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until_ready(url, process, log)
+        yield Server(url, Store(engine), process, log)
+    finally:
+        process.terminate()
+        process.wait(90)
+        engine.dispose()
+
+
+def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(300):
+        assert process.poll() is None, log.read_text()
+        try:
+            if requests.get(f"{url}/readyz", timeout=5).ok:
+                return
+        except requests.ConnectionError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError(f"not ready: {log.read_text()}")
+
+
+@dataclass
+class Received:
+    """One request as the upstream got it."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: Any
+
+
+Script = Callable[[socket.socket, Received], None]
+
+
+@dataclass
+class FakeUpstream:
+    """A raw HTTP server whose behaviour is chosen by the handle it is asked for."""
+
+    url: str
+    scripts: dict[str, Script] = field(default_factory=dict)
+    received: list[Received] = field(default_factory=list)
+
+    def asked_for(self, handle: str) -> list[Received]:
+        return [
+            r for r in self.received if isinstance(r.body, dict) and r.body.get("handle") == handle
+        ]
+
+    def answers(self, handle: str, *replies: bytes) -> None:
+        """Sends `replies` one request each; the last one from then on."""
+        left = list(replies)
+        lock = threading.Lock()
+
+        def script(connection: socket.socket, _request: Received) -> None:
+            with lock:
+                reply = left.pop(0) if len(left) > 1 else left[0]
+            connection.sendall(reply)
+
+        self.scripts[handle] = script
+
+
+def reply(status: int, body: object, headers: Mapping[str, str] | None = None) -> bytes:
+    """A whole HTTP answer; a body that is not bytes goes out as JSON."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    lines = {
+        "Content-Type": "application/json",
+        "Content-Length": str(len(content)),
+        "Connection": "close",
+        **(headers or {}),
+    }
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"HTTP/1.1 {status} Status\r\n{head}\r\n".encode() + content
+
+
+class _Handler(socketserver.BaseRequestHandler):
+    upstream: FakeUpstream
+
+    def handle(self) -> None:
+        head, _, rest = self._read_head().partition(b"\r\n\r\n")
+        lines = head.decode("latin-1").split("\r\n")
+        headers = {
+            name.strip().lower(): value.strip()
+            for name, _, value in (line.partition(":") for line in lines[1:])
+        }
+        while len(rest) < int(headers.get("content-length", 0)):
+            rest += self.request.recv(65536)
+        body = json.loads(rest) if rest else None
+        request = Received(lines[0].split(" ")[1], headers, body)
+        self.upstream.received.append(request)
+        script = self.upstream.scripts[str((body or {}).get("handle"))]
+        try:
+            script(self.request, request)
+        except OSError:
+            pass  # the other side hung up, as some tests want it to
+
+    def _read_head(self) -> bytes:
+        data = b""
+        while b"\r\n\r\n" not in data:
+            chunk = self.request.recv(65536)
+            if not chunk:
+                return data
+            data += chunk
+        return data
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 256
+
+
+@contextmanager
+def fake_upstream() -> Iterator[FakeUpstream]:
+    upstream = FakeUpstream("")
+    handler = type("Handler", (_Handler,), {"upstream": upstream})
+    with _Server(("127.0.0.1", 0), handler) as server:
+        upstream.url = f"http://127.0.0.1:{server.server_address[1]}"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield upstream
+        server.shutdown()
