@@ -6,7 +6,22 @@ import sys
 # The console script leaves this folder off the path until it loads the application.
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+from gunicorn.http.errors import ParseException
+from gunicorn.workers.gthread import ThreadWorker
+
 from connector.config import Settings, SettingsError
+
+
+class DiscreetWorker(ThreadWorker):
+    """Refuses a malformed request without repeating it: a misspelt header may hold a key."""
+
+    def handle_error(self, req, client, addr, exc):
+        """Called by gunicorn, which logs and answers with the exception's text."""
+        if isinstance(exc, ParseException):
+            texts = {n: "(not shown)" for n, v in vars(exc).items() if isinstance(v, str | bytes)}
+            vars(exc).update(texts)
+        super().handle_error(req, client, addr, exc)
+
 
 try:
     settings = Settings.from_env(os.environ)
@@ -16,7 +31,7 @@ except SettingsError as exc:
 bind = f"{settings.host}:{settings.port}"
 workers = settings.web_workers
 # A look-up waits for seconds and computes for a millisecond, so threads wait together.
-worker_class = "gthread"
+worker_class = DiscreetWorker
 threads = settings.web_threads
 # More than the threads, so that connections kept alive don't starve new ones.
 worker_connections = 4000
@@ -28,5 +43,6 @@ backlog = 4096
 graceful_timeout = 60
 # The application logs each request without its query; gunicorn's own lines would repeat it.
 accesslog = None
-loglevel = settings.log_level.lower()
+# Its debug lines hold raw paths, in which people have put keys.
+loglevel = "info" if settings.log_level == "DEBUG" else settings.log_level.lower()
 control_socket_disable = True

@@ -44,16 +44,15 @@ def _finite(digits: str) -> float:
 
 def _check_depth(value: Any) -> None:
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         level = [
             child
             for node in level
             if isinstance(node, (dict, list))
             for child in (node.values() if isinstance(node, dict) else node)
         ]
-        if not level:
-            return
-    raise ValueError("nested too deeply")
+    if any(isinstance(node, (dict, list)) for node in level):
+        raise ValueError("nested too deeply")
 
 
 def _replace_lone_surrogates(value: Any) -> Any:

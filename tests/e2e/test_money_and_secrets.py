@@ -9,7 +9,7 @@ from pathlib import Path
 import requests
 
 from tests.e2e.test_get_profile import get_profile
-from tests.running import PLATFORM_SOURCES, FakeUpstream, Server, reply, running_server
+from tests.running import PLATFORM_SOURCES, FakeUpstream, reply, running_server
 
 PLANTED = "sk_planted_7c1f5e0b9a"
 

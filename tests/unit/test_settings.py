@@ -1,0 +1,52 @@
+"""Settings: a wrong value stops the start with a sentence that names it."""
+
+from __future__ import annotations
+
+import pytest
+
+from connector.config import Settings, SettingsError, documented
+
+
+def test_nothing_has_to_be_set() -> None:
+    settings = Settings.from_env({})
+    assert (settings.port, settings.profile_api_url) == (8000, None)
+    assert settings == Settings()
+
+
+def test_empty_variable_counts_as_unset() -> None:
+    assert Settings.from_env({"PORT": " ", "PROFILE_API_URL": ""}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "http"),
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("WEB_THREADS", "-1"),
+        ("CONNECTOR_DEADLINE_SECONDS", "61"),
+        ("LOG_LEVEL", "LOUD"),
+        ("DATABASE_URL", "postgres://u:s3cret@h/d"),
+        ("PROFILE_API_URL", "api.example.com"),
+        ("PROFILE_API_URL", "ftp://api.example.com"),
+        ("PROFILE_API_URL", "https://s3cret@api.example.com"),
+        ("PROFILE_API_URL", "https://api.example.com/api/v1/get-tiktok-profile"),
+        ("PROFILE_API_URL", "https://[bad"),
+        ("PROFILE_API_URL", "https://x:99999999"),
+        ("PROFILE_SERVICE_URL", "https://x/?key=s3cret"),
+    ],
+)
+def test_wrong_value_is_named_but_not_repeated(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"The setting {name} is wrong: ") as refused:
+        Settings.from_env({name: value})
+    assert "s3cret" not in str(refused.value)
+
+
+def test_secrets_do_not_show_in_repr() -> None:
+    assert "s3cret" not in repr(Settings.from_env({"PROFILE_SERVICE_KEY": "s3cret"}))
+
+
+def test_every_setting_is_documented() -> None:
+    rows = list(documented())
+    assert [name for name, _, _ in rows][:2] == ["HOST", "PORT"]
+    assert all(text.endswith(".") for _, _, text in rows)
