@@ -156,6 +156,10 @@ def reply(status: int, body: object, headers: Mapping[str, str] | None = None) -
     return f"HTTP/1.1 {status} Status\r\n{head}\r\n".encode() + content
 
 
+def _hang_up(_connection: socket.socket, _request: Received) -> None:
+    """What an unknown handle gets."""
+
+
 class _Handler(socketserver.BaseRequestHandler):
     upstream: FakeUpstream
 
@@ -171,7 +175,7 @@ class _Handler(socketserver.BaseRequestHandler):
         body = json.loads(rest) if rest else None
         request = Received(lines[0].split(" ")[1], headers, body)
         self.upstream.received.append(request)
-        script = self.upstream.scripts[str((body or {}).get("handle"))]
+        script = self.upstream.scripts.get(str((body or {}).get("handle")), _hang_up)
         # The other side hangs up, as some tests want it to.
         with suppress(OSError):
             script(self.request, request)

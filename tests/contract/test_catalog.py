@@ -22,29 +22,27 @@ from schemas.universal import RequestInput, RequestOutput
 from schemas.video import Video
 
 # Permanent: people's automations map these. Adding is a new line; nothing else may change here.
-PERMANENT_KEYS = """
+PERMANENT = """
 id handle profile_url lookup_status
 user_id user_short_id user_unique_id user_nickname user_avatar_larger user_avatar_medium
 user_avatar_thumb user_signature user_create_time user_verified user_sec_uid user_ftc
 user_relation user_open_favorite user_bio_link_link user_bio_link_risk user_comment_setting
-user_commerce_user_info_commerce_user user_duet_setting user_stitch_setting
-user_private_account user_secret user_is_ad_virtual user_room_id user_unique_id_modify_time
-user_tt_seller user_region user_download_setting user_profile_tab_show_music_tab
-user_profile_tab_show_question_tab user_profile_tab_show_play_list_tab
-user_following_visibility user_recommend_reason user_now_invitation_card_url
-user_nick_name_modify_time user_is_embed_banned user_can_exp_playlist
-user_profile_embed_permission user_language user_event_list user_suggest_account_bind
-user_is_organization
+user_commerce_user_info_commerce_user user_duet_setting user_stitch_setting user_private_account
+user_secret user_is_ad_virtual user_room_id user_unique_id_modify_time user_tt_seller
+user_region user_download_setting user_profile_tab_show_music_tab
+user_profile_tab_show_question_tab user_profile_tab_show_play_list_tab user_following_visibility
+user_recommend_reason user_now_invitation_card_url user_nick_name_modify_time
+user_is_embed_banned user_can_exp_playlist user_profile_embed_permission user_language
+user_event_list user_suggest_account_bind user_is_organization
 stats_follower_count stats_following_count stats_heart stats_heart_count stats_video_count
 stats_digg_count stats_friend_count
-hearts hearts_quality user_created_at avatar_expires_at engagement_per_video
-recent_video_count
+hearts hearts_quality user_created_at avatar_expires_at engagement_per_video recent_video_count
 latest_video_id latest_video_url latest_video_description latest_video_created_at
 latest_video_play_count latest_video_like_count latest_video_comment_count
 latest_video_share_count latest_video_cover_url
-recent_videos
-fetched_at cached credits_used warnings request_source
-""".split()
+recent_videos fetched_at cached credits_used warnings request_source
+"""
+PERMANENT_KEYS = PERMANENT.split()
 
 SCHEMAS = [ProfileRow, Video, ErrorBody, Account, RequestInput, RequestOutput]
 SCHEMAS += [item.input for item in CATALOG]

@@ -1,0 +1,128 @@
+"""The database under the endpoint: its shape over time, and an operator's commands."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, inspect
+
+from profile_api.migrate import migrate, migrate_back, migration_problem
+from profile_api.store import Base, Store, open_engine
+from tests.running import ROOT, clean_environment
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    return open_engine(f"sqlite:///{tmp_path}/keys.db")
+
+
+def test_migrations_make_what_the_code_expects(engine: Engine) -> None:
+    migrate(engine)
+    migrate(engine)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"version_table": "profile_api_version"}
+        )
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_migrations_go_back(engine: Engine) -> None:
+    migrate(engine)
+    Store(engine).create_key("sk_x", name="x", credits=1, now=NOW)
+    migrate_back(engine, "base")
+    assert set(inspect(engine).get_table_names()) <= {"profile_api_version"}
+    migrate(engine)
+    assert Store(engine).list_keys() == []
+
+
+def test_missing_migration_is_told_from_a_missing_database(engine: Engine, tmp_path: Path) -> None:
+    assert "not migrated" in (migration_problem(engine) or "")
+    migrate(engine)
+    assert migration_problem(engine) is None
+    broken = open_engine(f"sqlite:///{tmp_path}/no/such/folder/keys.db")
+    assert "can't be reached" in (migration_problem(broken) or "")
+
+
+def test_charge_and_its_log_line_are_one(engine: Engine) -> None:
+    """A charge that can't be logged is not made."""
+    migrate(engine)
+    store = Store(engine)
+    key_id = store.create_key("sk_x", name="x", credits=4, now=NOW)
+    assert key_id is not None
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE api_requests RENAME TO gone")
+    with pytest.raises(Exception, match="api_requests"):
+        store.charge(key_id, request_source="API", handle="x", now=NOW)
+    assert store.list_keys()[0].credits == 4
+
+
+def test_same_key_is_stored_once(engine: Engine) -> None:
+    migrate(engine)
+    store = Store(engine)
+    assert store.create_key("sk_x", name="x", credits=1, now=NOW) == 1
+    assert store.create_key("sk_x", name="y", credits=1, now=NOW) is None
+
+
+def run(folder: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "connector", *words],
+        cwd=ROOT,
+        env=clean_environment(**{"DATABASE_URL": f"sqlite:///{folder}/new/keys.db"} | settings),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_operator_keeps_keys(tmp_path: Path) -> None:
+    """Create, list, top up, deactivate, take it back: each says what it did or what to do."""
+    assert "run 'python -m connector migrate'" in run(tmp_path, "keys", "list").stderr
+    assert run(tmp_path, "migrate").returncode == 0
+    assert "No keys yet. Create one" in run(tmp_path, "keys", "list").stdout
+    assert "No requests yet." in run(tmp_path, "keys", "requests").stdout
+    made = run(tmp_path, "keys", "create", "--name", "Ada", "--credits", "10")
+    key = made.stdout.strip()
+    assert key.startswith("sk_")
+    assert "not shown again" in made.stderr
+    assert "10 credits" in made.stderr
+    assert "15 credits now" in run(tmp_path, "keys", "top-up", "1", "5").stdout
+    assert "inactive now" in run(tmp_path, "keys", "deactivate", "1").stdout
+    listed = run(tmp_path, "keys", "list").stdout
+    assert "Ada" in listed
+    assert "inactive" in listed
+    assert key not in listed
+    assert "active now" in run(tmp_path, "keys", "activate", "1").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("keys", "top-up", "7", "5"), "There is no key 7"),
+        (("keys", "deactivate", "7"), "There is no key 7"),
+        (("keys", "top-up", "1", "0"), "Invalid value for 'CREDITS'"),
+        (("keys", "create"), "Missing option '--name'"),
+        (("keys", "create", "--name", "x", "--credits", "-1"), "Invalid value for '--credits'"),
+    ],
+)
+def test_operator_is_told_what_is_wrong(
+    tmp_path: Path, words: tuple[str, ...], message: str
+) -> None:
+    run(tmp_path, "migrate")
+    result = run(tmp_path, *words)
+    assert result.returncode != 0
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_wrong_setting_stops_every_command(tmp_path: Path) -> None:
+    result = run(tmp_path, "serve", PORT="http")
+    assert result.stderr == "Error: The setting PORT is wrong: Not a valid integer.\n"
+    assert result.returncode == 1
