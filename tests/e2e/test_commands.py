@@ -1,0 +1,216 @@
+"""What a newcomer types: `make run`, the README's curl line, the endpoint's own examples, Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from profile_api.services.samples import DOCUMENTED
+from tests.running import (
+    PLATFORM_SOURCES,
+    ROOT,
+    FakeUpstream,
+    Server,
+    clean_environment,
+    free_port,
+    reply,
+)
+
+README = (ROOT / "README.md").read_text("utf-8")
+EXAMPLE = re.search(r"<!-- example.*?```sh\n(.*?)```.*?```json\n(.*?)```", README, re.S)
+
+
+@contextmanager
+def make_run(folder: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`make run` in a process group of its own, and what it prints up to its last hint."""
+    with (folder / "errors.log").open("w") as errors:
+        process = subprocess.Popen(
+            ["make", "--no-print-directory", "run"],
+            cwd=ROOT,
+            env=clean_environment(DATABASE_URL=f"sqlite:///{folder}/run.db", **settings),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        )
+    assert process.stdout is not None
+    printed = ""
+    for line in process.stdout:
+        printed += line
+        if "Ctrl-C" in line:
+            break
+    try:
+        yield process, printed
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+
+
+def processes_with(text: str) -> list[str]:
+    """Command lines and environments of running processes that hold `text`."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if text.encode() in (folder / "environ").read_bytes():
+                found.append((folder / "cmdline").read_bytes().decode())
+        except OSError:
+            continue  # it ended meanwhile, or is not ours
+    return found
+
+
+def shell(command: str) -> Any:
+    return json.loads(subprocess.check_output(["sh", "-ec", command], text=True))
+
+
+@pytest.mark.parametrize("ending", ["SIGINT to the group", "SIGTERM to make"])
+def test_make_run_serves_says_so_and_ends_with_all_it_started(tmp_path: Path, ending: str) -> None:
+    """Its curl line works as printed; afterwards the port is free and no process is left."""
+    port = free_port()
+    with make_run(tmp_path, PORT=str(port), WEB_WORKERS="2") as (process, printed):
+        assert f"Ready on http://127.0.0.1:{port}" in printed
+        curl = printed[printed.index("curl") : printed.index("Next:")]
+        assert shell(curl)["handle"] == "stoolpresidente"
+        assert len(processes_with(str(tmp_path))) >= 4
+        if ending.startswith("SIGINT"):
+            os.killpg(process.pid, signal.SIGINT)
+        else:
+            process.send_signal(signal.SIGTERM)
+        process.wait(90)
+    assert processes_with(str(tmp_path)) == []
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"http://127.0.0.1:{port}/healthz", timeout=5)
+    assert "Traceback" not in (tmp_path / "errors.log").read_text()
+
+
+def test_taken_port_is_explained(tmp_path: Path, server: Server) -> None:
+    port = server.url.rpartition(":")[2]
+    result = subprocess.run(
+        ["make", "--no-print-directory", "run"],
+        cwd=ROOT,
+        env=clean_environment(DATABASE_URL=f"sqlite:///{tmp_path}/run.db", PORT=port),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode != 0
+    assert f"Can't listen on 127.0.0.1:{port}" in result.stderr
+    assert "PORT=8001 make run" in result.stderr
+
+
+def test_answer_in_the_readme_is_the_real_one(server: Server) -> None:
+    """Pasted, it answers what the README shows; only the moment differs."""
+    assert EXAMPLE is not None
+    command, shown = EXAMPLE.groups()
+    assert "http://127.0.0.1:8000/" in command
+    row = shell(command.replace("http://127.0.0.1:8000", server.url))
+    expected = json.loads(shown)
+    assert list(row) == list(expected)
+    assert {**row, "fetched_at": None} == {**expected, "fetched_at": None}
+
+
+def test_endpoint_answers_curl(server: Server) -> None:
+    """A POST with two headers and a JSON body, as any client sends it."""
+    command = (
+        f"curl -sS -X POST {server.url}/api/v1/get-tiktok-profile"
+        " -H 'Authorization: Bearer sk_test_demo' -H 'Content-Type: application/json'"
+        """ -d '{ "handle": "stoolpresidente" }'"""
+    )
+    assert shell(command) == DOCUMENTED
+
+
+def test_endpoint_answers_node(server: Server) -> None:
+    """Node's own fetch, with a good and a bad key."""
+    script = """
+        const [url, ...keys] = process.argv.slice(1);
+        for (const key of keys) {
+          const response = await fetch(url, {
+            method: 'POST',
+            headers: {'Content-Type': 'application/json', Authorization: `Bearer ${key}`},
+            body: JSON.stringify({handle: 'stoolpresidente'}),
+          });
+          const data = await response.json();
+          console.log(JSON.stringify([response.status, data.error ?? data.user.uniqueId]));
+        }
+    """
+    url = f"{server.url}/api/v1/get-tiktok-profile"
+    output = subprocess.check_output(
+        ["node", "--input-type=module", "-e", script, url, "sk_test_demo", "sk_wrong"], text=True
+    )
+    assert [json.loads(line) for line in output.splitlines()] == [
+        [200, "stoolpresidente"],
+        [401, "API key is invalid or missing."],
+    ]
+
+
+def test_hosted_api_replaces_the_embedded_endpoint(front: Server, upstream: FakeUpstream) -> None:
+    """With PROFILE_API_URL there is no endpoint of our own, and the test key opens nothing here."""
+    endpoint = requests.post(f"{front.url}/api/v1/get-tiktok-profile", timeout=60)
+    assert endpoint.status_code == 404
+    upstream.answers("hosted", reply(200, DOCUMENTED))
+    for platform, source in PLATFORM_SOURCES.items():
+        row = requests.get(
+            f"{front.url}/{platform}/searches/find_profile",
+            params={"handle": "hosted"},
+            headers={"X-API-Key": "sk_mine"},
+            timeout=60,
+        )
+        assert "Dave Portnoy" in row.text
+        assert upstream.asked_for("hosted")[-1].body["requestSource"] == source
+
+
+def test_wrong_setting_stops_the_web_server(tmp_path: Path) -> None:
+    """Also where it is started without our own command, as a Procfile does."""
+    result = subprocess.run(
+        [ROOT / ".venv/bin/gunicorn", "app:app"],
+        cwd=ROOT,
+        env=clean_environment(PROFILE_API_URL="nonsense"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode != 0
+    assert "The setting PROFILE_API_URL is wrong" in result.stderr
+
+
+def test_drain_lets_a_look_up_finish(tmp_path: Path, upstream: FakeUpstream) -> None:
+    """SIGTERM in the middle of a look-up: it is answered, then the server ends."""
+    import socket
+    import threading
+    from concurrent.futures import ThreadPoolExecutor
+
+    from tests.e2e.test_get_profile import get_profile
+    from tests.running import Received, running_server
+
+    asked, go_on = threading.Event(), threading.Event()
+
+    def wait(connection: socket.socket, _request: Received) -> None:
+        asked.set()
+        go_on.wait(60)
+        connection.sendall(reply(200, DOCUMENTED))
+
+    upstream.scripts["drained"] = wait
+    with (
+        ThreadPoolExecutor(1) as pool,
+        running_server(tmp_path, PROFILE_API_URL=upstream.url) as server,
+    ):
+        answer = pool.submit(get_profile, server, "zapier", "drained", "sk_any")
+        assert asked.wait(60)
+        server.process.terminate()
+        while "Handling signal: term" not in server.log.read_text():
+            pass
+        go_on.set()
+        assert answer.result().status_code == 200
+        assert server.process.wait(60) == 0
