@@ -1,32 +1,43 @@
 # The two commands are `make run` and `make test`; the others are for the engineer.
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check help
+.PHONY: help run test check tools
 .DEFAULT_GOAL := help
 
 help: ## say what can be made
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 run: .venv/installed ## install, migrate and serve everything on one port (PORT=8000)
 	@$(BIN)/python -m connector serve
 
-test: check ## install what the tests need and run them all
+test: tools check ## install what the tests need and run them all
 	$(BIN)/python -m pytest
 
 check: .venv/installed-dev ## types, style and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
-.venv/bin/python:
-	$(PYTHON) -m venv .venv
+# What tests run beside Python: curl, and Node for clients written in it.
+tools:
+	@for tool in curl node; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends curl nodejs; \
+	else echo "The tests need$$missing: please install." >&2; exit 1; fi
 
-.venv/installed: requirements.txt | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+.venv/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: PYTHON=python3.11 make run")'
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; \
+	  echo "Making the virtual environment failed; on Debian: apt-get install python3-venv" >&2; exit 1; }
+
+.venv/installed: requirements.txt | .venv/bin/pip
+	$(PIP) -r requirements.txt
 	@touch $@
 
-.venv/installed-dev: requirements.txt requirements-dev.txt | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	@touch $@ .venv/installed
+.venv/installed-dev: requirements.txt requirements-dev.txt | .venv/bin/pip
+	$(PIP) -r requirements-dev.txt
+	@touch .venv/installed $@
