@@ -7,15 +7,15 @@ import socket
 import subprocess
 import sys
 import time
-from types import FrameType
 
 import click
 import requests
 
 from connector.config import Settings
 
-READY_WITHIN_SECONDS = 30.0
 POLL_SECONDS = 0.2
+# A closed terminal ends it too, or its server would live on and hold the port.
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 WELCOME = """
 Ready on {address}
@@ -35,33 +35,33 @@ CURL = """curl -sS {address}/zapier/actions/get_profile \\
 
 
 def serve_until_stopped(settings: Settings, *, test_key: str | None) -> int:
-    """
-    Runs gunicorn until it ends or a signal ends it; answers the exit status.
+    """Runs gunicorn until it ends or a signal ends it; answers the exit status.
 
     Raises `click.ClickException` when the port is taken.
     """
     _check_port_is_free(settings)
+    signals: list[int] = []
+    for number in STOPPING:
+        signal.signal(number, lambda received, _frame: signals.append(received))
     # A session of its own: Ctrl-C reaches us alone, and we ask for a stop that drains.
-    server = subprocess.Popen([sys.executable, "-m", "gunicorn", "app:app"], start_new_session=True)
-    stopping = _stop_on_signals(server)
-    if _wait_until_ready(settings, server):
-        click.echo(_welcome(settings, test_key))
-    status = server.wait()
-    return 0 if stopping else status or 1
+    command = [sys.executable, "-m", "gunicorn", "app:app"]
+    server = subprocess.Popen(command, start_new_session=True)
+    ready = False
+    while server.poll() is None and not signals:
+        if not ready and (ready := _is_ready(settings)):
+            click.echo(_welcome(settings, test_key))
+        time.sleep(POLL_SECONDS)
+    return _stop(server, signals) if signals else server.returncode or 1
 
 
-def _stop_on_signals(server: subprocess.Popen[bytes]) -> list[int]:
-    """SIGTERM to the server at the first signal; the list holds the signals that came."""
-    received: list[int] = []
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        received.append(number)
-        # A second Ctrl-C does not wait for requests in flight.
-        server.send_signal(signal.SIGTERM if len(received) == 1 else signal.SIGQUIT)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    return received
+def _stop(server: subprocess.Popen[bytes], signals: list[int]) -> int:
+    """Lets look-ups in flight finish, unless a second signal says not to wait."""
+    server.send_signal(signal.SIGTERM)
+    while server.poll() is None:
+        if len(signals) > 1:
+            server.send_signal(signal.SIGQUIT)
+        time.sleep(POLL_SECONDS)
+    return 0
 
 
 def _check_port_is_free(settings: Settings) -> None:
@@ -75,16 +75,11 @@ def _check_port_is_free(settings: Settings) -> None:
         ) from exc
 
 
-def _wait_until_ready(settings: Settings, server: subprocess.Popen[bytes]) -> bool:
-    ends_at = time.monotonic() + READY_WITHIN_SECONDS
-    while server.poll() is None and time.monotonic() < ends_at:
-        try:
-            if requests.get(f"{_address(settings)}/readyz", timeout=2).ok:
-                return True
-        except requests.RequestException:
-            pass  # not listening yet
-        time.sleep(POLL_SECONDS)
-    return False
+def _is_ready(settings: Settings) -> bool:
+    try:
+        return requests.get(f"{_address(settings)}/readyz", timeout=2).ok
+    except requests.RequestException:
+        return False
 
 
 def _address(settings: Settings) -> str:

@@ -16,7 +16,8 @@ from marshmallow import Schema, fields
 
 # Eleven digits end in the year 5138: what is longer is not in seconds.
 _UNIX_SECONDS = re.compile(r"[1-9]\d{0,10}", re.ASCII)
-_WHOLE_NUMBER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+# Fifteen digits: what JavaScript, and so both platforms, can hold exactly.
+_WHOLE_NUMBER = re.compile(r"[+-]?\d{1,15}", re.ASCII)
 
 
 class Text(fields.String):
@@ -37,7 +38,7 @@ class Url(fields.String):
 
 
 class WholeNumber(fields.Integer):
-    """An integer of up to 18 digits, also from "211339" or 1.9e8; fractions and booleans are refused."""
+    """An integer of up to 15 digits, also from "211339" or 1.9e8; fractions and booleans are refused."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         text = f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 from marshmallow import Schema
+from werkzeug.exceptions import MethodNotAllowed
 
 from connector.domain.answers import Result
 from connector.domain.callers import Caller
@@ -46,6 +47,9 @@ def platform_routes(
         input_schema = schema()
 
         def run() -> Response:
+            # Flask answers HEAD as it does GET, and a look-up costs the same without its row.
+            if request.method == "HEAD":
+                raise MethodNotAllowed(["GET", "POST"])
             who = caller()
             result = use_case(load_input(request, input_schema), who)
             return _send(result, paged=listed and platform.paged)

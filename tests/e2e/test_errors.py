@@ -190,6 +190,7 @@ def test_number_from_a_spreadsheet_is_a_handle(server: Server) -> None:
         ("GET", "/n8n/me", 404, "not_found"),
         ("GET", "/zapier/actions/get_profile", 405, "method_not_allowed"),
         ("DELETE", "/make/me", 405, "method_not_allowed"),
+        ("PUT", "/zapier/searches/find_profile", 405, "method_not_allowed"),
     ],
 )
 def test_wrong_address_gets_the_same_body(
@@ -198,6 +199,18 @@ def test_wrong_address_gets_the_same_body(
     response = requests.request(method, server.url + path, timeout=60)
     check_body(response)
     assert (response.status_code, response.json()["error_code"]) == (status, code)
+
+
+def test_head_of_a_search_costs_nothing(server: Server) -> None:
+    """A look-up without its row would be paid for in vain."""
+    key, key_id = server.new_key(credits=2)
+    response = requests.head(
+        f"{server.url}/api/searches/find_profile?handle=stoolpresidente",
+        headers={"X-API-Key": key},
+        timeout=60,
+    )
+    assert response.status_code == 405
+    assert server.credits_of(key_id) == 2
 
 
 def test_body_over_the_limit_is_refused(server: Server) -> None:
