@@ -1,5 +1,4 @@
-"""
-How a field is declared, and the few kinds of value a row can hold.
+"""How a field is declared, and the few kinds of value a row can hold.
 
 Loading is strict about kind and lenient about spelling (a count may come as "211339"):
 what cannot be read exactly is an error, never a guess.
@@ -82,8 +81,7 @@ def field(
     sample: object,
     **options: Any,
 ) -> fields.Field[Any]:
-    """
-    Declares one key of a row or one input.
+    """Declares one key of a row or one input.
 
     `paths` are the dotted upstream paths to look for, best first; none for a derived key.
     Metadata uses the names that apispec keeps; `x-upstream` holds the paths.

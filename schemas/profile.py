@@ -1,5 +1,4 @@
-"""
-The flat row: one profile as keys and values. Keys and their order are permanent.
+"""The flat row: one profile as keys and values. Keys and their order are permanent.
 
 A key that comes from upstream is its path in snake_case. Every key is in every row,
 null when unknown. Nothing here reads a payload: `domain/rows.py` does.

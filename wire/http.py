@@ -1,5 +1,4 @@
-"""
-One HTTP exchange under a total deadline, with a bounded answer. Never redirects, never retries.
+"""One HTTP exchange under a total deadline, with a bounded answer. Never redirects, never retries.
 
 `requests` limits the time of each read, so a server that drips one byte a second
 is never cut off. Here the whole answer, status line and headers included, has one
@@ -147,8 +146,7 @@ def exchange(
     deadline_seconds: float,
     max_bytes: int,
 ) -> Reply:
-    """
-    Sends `request` and reads the whole answer within `deadline_seconds`.
+    """Sends `request` and reads the whole answer within `deadline_seconds`.
 
     Redirects come back as they are. Raises an `ExchangeError` by what may have happened.
     """

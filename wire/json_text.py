@@ -12,8 +12,7 @@ _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def parse_json(text: bytes) -> Any:
-    """
-    The JSON value in UTF-8 `text`.
+    """The JSON value in UTF-8 `text`.
 
     A lone surrogate (a bio cut within an emoji) becomes U+FFFD, since no other
     program could read it back. Raises ValueError for anything that is not JSON: NaN,

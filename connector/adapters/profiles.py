@@ -1,5 +1,4 @@
-"""
-The client of the upstream API: one endpoint, its documented answers, and all that can go wrong.
+"""The client of the upstream API: one endpoint, its documented answers, and all that can go wrong.
 
 Retries once, and only a call that cannot have been charged.
 """

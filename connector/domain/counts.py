@@ -14,8 +14,7 @@ class Hearts:
 
 
 def judge_hearts(*, exact: int | None, heart: int | None, heart_count: int | None) -> Hearts:
-    """
-    The number of hearts, never invented.
+    """The number of hearts, never invented.
 
     Upstream keeps `heart` and `heartCount` in 32 signed bits, so more than 2,147,483,647
     wraps, sometimes to a positive figure; only `exact` (from `statsV2`) is beyond doubt.

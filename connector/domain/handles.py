@@ -1,5 +1,4 @@
-"""
-Handles in normal form: the bare name in lower case, from whatever a person pastes.
+"""Handles in normal form: the bare name in lower case, from whatever a person pastes.
 
 Sources disagree on what a handle may hold and a failed look-up costs nothing, so
 only the clearly impossible is refused.
@@ -22,8 +21,7 @@ _PROFILE_ADDRESS = "https://www.tiktok.com/@name"
 
 
 def normalise_handle(text: str) -> str:
-    """
-    The normal form of the handle in `text`, a name or the address of a profile.
+    """The normal form of the handle in `text`, a name or the address of a profile.
 
     Normalising twice changes nothing. Raises `InvalidHandle` with a sentence that says
     what to use instead; it never repeats the input, which may be a pasted secret.

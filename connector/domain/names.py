@@ -10,8 +10,7 @@ _OTHER = re.compile(r"[^a-z0-9]+")
 
 
 def output_key(*path: str) -> str:
-    """
-    The key of an upstream path: snake_case parts joined by one underscore.
+    """The key of an upstream path: snake_case parts joined by one underscore.
 
     `("user", "isADVirtual")` is `user_is_ad_virtual`. Platforms want a letter first and
     read a double underscore as nesting, so neither is left to the upstream's names.

@@ -46,8 +46,7 @@ def known_tree(schema: type[Schema]) -> Tree:
 
 
 def pick(payload: Mapping[str, Any], schema: type[Schema], warnings: list[str]) -> dict[str, Any]:
-    """
-    The declared values of `payload` by key, in their Python types; unfit ones become null.
+    """The declared values of `payload` by key, in their Python types; unfit ones become null.
 
     A path whose value does not fit yields to the next path; when none fits, one warning says so.
     """

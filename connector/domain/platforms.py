@@ -8,8 +8,7 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Platform:
-    """
-    `deadline_seconds` is for the whole request and lies below the platform's own limit.
+    """`deadline_seconds` is for the whole request and lies below the platform's own limit.
 
     `paged` lists are `{items, next_cursor}`; others are bare arrays.
     """

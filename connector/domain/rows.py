@@ -29,8 +29,7 @@ _ROW_TREE: Tree = {**known_tree(ProfileRow), "itemList": {LEAF: True}}
 def profile_row(
     payload: Mapping[str, Any], *, handle: str, request_source: str, fetched_at: datetime
 ) -> dict[str, Any]:
-    """
-    The row for a 200 answer to a look-up of `handle`.
+    """The row for a 200 answer to a look-up of `handle`.
 
     Raises `ProfileNotFound` for a deactivated account and `UpstreamInvalid` for an
     answer that names no user. Mistyped values are null and leave a warning.

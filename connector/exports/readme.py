@@ -24,8 +24,7 @@ KINDS: Mapping[type, str] = {
 
 
 def render_readme(text: str, tables: Mapping[str, str]) -> str:
-    """
-    `text` with the content between `<!-- name -->` and `<!-- /name -->` replaced by `tables[name]`.
+    """`text` with the content between `<!-- name -->` and `<!-- /name -->` replaced by `tables[name]`.
 
     Raises KeyError for a marker without a table, ValueError for a table without its marker.
     """

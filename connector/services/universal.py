@@ -18,8 +18,7 @@ _OUTPUT = RequestOutput()
 
 
 def call_api(inputs: Mapping[str, Any], caller: Caller, *, profiles: Profiles) -> Result:
-    """
-    The upstream's 200 answer as it came; its failures are the same errors as anywhere.
+    """The upstream's 200 answer as it came; its failures are the same errors as anywhere.
 
     Raises `InvalidInput` for anything but a path of the documented API.
     """

@@ -16,8 +16,7 @@ _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 def api_key_of(request: Request) -> str:
-    """
-    The key from `Authorization: Bearer` or, without one, `X-API-Key`.
+    """The key from `Authorization: Bearer` or, without one, `X-API-Key`.
 
     Raises `InvalidApiKey` where there is none, or none that a header could carry.
     """
@@ -30,8 +29,7 @@ def api_key_of(request: Request) -> str:
 
 
 def load_input(request: Request, schema: Schema) -> dict[str, Any]:
-    """
-    The declared input, from JSON or a form before the query; `""` and null count as absent.
+    """The declared input, from JSON or a form before the query; `""` and null count as absent.
 
     Raises `InvalidInput` with a sentence that names the field.
     """
