@@ -8,62 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import (
-    CheckConstraint,
-    Engine,
-    ForeignKey,
-    String,
-    case,
-    create_engine,
-    event,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Engine, case, create_engine, event, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from profile_api.keys import hash_key, hint_of
+from profile_api.tables import ApiKey, ApiRequest
 
 CREDITS_PER_REQUEST: Final = 2
 WINDOW_SECONDS: Final = 60
 DEFAULT_RATE_LIMIT: Final = 300
-
-
-class Base(DeclarativeBase):
-    """The tables of this endpoint. Times are whole Unix seconds."""
-
-
-class ApiKey(Base):
-    """One key; `rate_count` requests were counted in the minute `rate_window`."""
-
-    __tablename__ = "api_keys"
-    __table_args__ = (CheckConstraint("credits >= 0", name="credits_not_negative"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(100))
-    key_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    hint: Mapped[str] = mapped_column(String(16))
-    active: Mapped[bool] = mapped_column(default=True)
-    credits: Mapped[int]
-    rate_limit: Mapped[int]
-    rate_window: Mapped[int] = mapped_column(default=0)
-    rate_count: Mapped[int] = mapped_column(default=0)
-    created_at: Mapped[int]
-
-
-class ApiRequest(Base):
-    """One request that reached the profile service or was refused for want of credits."""
-
-    __tablename__ = "api_requests"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    key_id: Mapped[int] = mapped_column(ForeignKey("api_keys.id"), index=True)
-    at: Mapped[int]
-    request_source: Mapped[str] = mapped_column(String(16))
-    handle: Mapped[str] = mapped_column(String(64))
-    status: Mapped[int]
-    credits: Mapped[int]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from profile_api.store import Base
+from profile_api.tables import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

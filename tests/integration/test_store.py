@@ -13,7 +13,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect
 
 from profile_api.migrate import migrate, migrate_back, migration_problem
-from profile_api.store import Base, Store, open_engine
+from profile_api.store import Store, open_engine
+from profile_api.tables import Base
 from tests.running import ROOT, clean_environment
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
