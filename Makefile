@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test check tools
+.PHONY: help run test check platforms tools
 .DEFAULT_GOAL := help
 
 help: ## say what can be made
@@ -20,6 +20,9 @@ check: .venv/installed-dev ## types, style and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+platforms: .venv/installed ## write again what is generated from the catalog
+	@$(BIN)/python -m connector export
 
 # What tests run beside Python: curl, and Node for clients written in it.
 tools:

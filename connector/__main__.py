@@ -10,8 +10,7 @@ import click
 
 from connector import bootstrap
 from connector.config import Settings, SettingsError
-from connector.exports.readme import render_readme
-from connector.readme_tables import readme_tables
+from connector.generated import KINDS, generated_files
 from connector.serve import serve_until_stopped
 
 
@@ -42,17 +41,24 @@ def serve(settings: Settings) -> None:
     sys.exit(serve_until_stopped(settings, test_key=bootstrap.test_key(settings)))
 
 
-@cli.group()
-def export() -> None:
-    """Write again what is generated from the catalog."""
+@cli.command()
+@click.argument("kind", type=click.Choice([*KINDS, "all"]), default="all")
+def export(kind: str) -> None:
+    """Write again, below this folder, what is generated from the catalog: KIND, or all of it."""
+    root = Path()
+    files = [
+        f for k in (KINDS if kind == "all" else [kind]) for f in generated_files(k, root).items()
+    ]
+    changed = [(root / name, text) for name, text in files if _text_of(root / name) != text]
+    for path, text in changed:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+        click.echo(f"wrote {path}")
+    click.echo(f"{len(files)} files are up to date; {len(changed)} had to be written.")
 
 
-@export.command("readme")
-def export_readme() -> None:
-    """Renew the generated tables of README.md in this folder."""
-    readme = Path("README.md")
-    readme.write_text(render_readme(readme.read_text("utf-8"), readme_tables()), "utf-8")
-    click.echo("README.md is up to date.")
+def _text_of(path: Path) -> str | None:
+    return path.read_text("utf-8") if path.exists() else None
 
 
 bootstrap.add_operator_commands(cli)

@@ -1,10 +1,20 @@
-"""What a connection test answers: enough to tell connections apart, nothing secret."""
+"""A connection: what a person gives for it, and what its test answers, which is nothing secret."""
 
 from __future__ import annotations
 
 from marshmallow import Schema
 
-from schemas.fields import Identifier, Text, WholeNumber, field
+from schemas.fields import Identifier, Secret, Text, WholeNumber, field
+
+
+class Credentials(Schema):
+    """What a person types to connect."""
+
+    api_key = field(
+        Secret,
+        label="API key", sample="YOUR_API_KEY", required=True, allow_none=False,
+        help="The key that look-ups are charged to. It goes to the profile API and nowhere else.",
+    )
 
 
 class Account(Schema):

@@ -7,8 +7,29 @@ from dataclasses import dataclass
 
 from marshmallow import Schema
 
+from schemas.account import Account, Credentials
 from schemas.inputs import ProfileInput
 from schemas.profile import ProfileRow
+from schemas.universal import ENDPOINTS, RequestInput, RequestOutput
+
+
+@dataclass(frozen=True)
+class Product:
+    """What platforms call the whole. Neutral: neither may carry a third party's name."""
+
+    key: str
+    name: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Connection:
+    """How a person connects, and what tells one connection from another."""
+
+    input: type[Schema]
+    output: type[Schema]
+    help_label: str
+    help_url: str
 
 
 @dataclass(frozen=True)
@@ -29,11 +50,25 @@ class Search(Action):
 
 
 @dataclass(frozen=True)
-class Catalog:
-    """Actions and searches, each kind in the order in which platforms show them."""
+class PickList:
+    """Values to choose from in a form, as (label, value)."""
 
+    key: str
+    label: str
+    description: str
+    choices: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Each kind in the order in which platforms show it."""
+
+    product: Product
+    connection: Connection
     actions: tuple[Action, ...]
     searches: tuple[Search, ...]
+    universal: Action
+    pick_lists: tuple[PickList, ...]
 
     def __iter__(self) -> Iterator[Action]:
         yield from self.actions
@@ -41,6 +76,17 @@ class Catalog:
 
 
 CATALOG = Catalog(
+    product=Product(
+        key="profile-data",
+        name="Profile data",
+        description="Public profile data of creators as flat fields: who it is, counts, recent videos.",
+    ),
+    connection=Connection(
+        input=Credentials,
+        output=Account,
+        help_label="Where to find your API key",
+        help_url="https://docs.dumplingai.com/api-reference/introduction",
+    ),
     actions=(
         Action(
             key="get_profile",
@@ -59,6 +105,22 @@ CATALOG = Catalog(
             description="Returns the profile with a handle, or nothing when there is none.",
             input=ProfileInput,
             output=ProfileRow,
+        ),
+    ),
+    universal=Action(
+        key="request",
+        label="Make an API call",
+        noun="Answer",
+        description="Returns the answer to any call of the documented profile API, as it comes.",
+        input=RequestInput,
+        output=RequestOutput,
+    ),
+    pick_lists=(
+        PickList(
+            key="endpoints",
+            label="List endpoints",
+            description="Returns the paths of the documented profile API.",
+            choices=tuple((label, path) for _, path, label in ENDPOINTS),
         ),
     ),
 )

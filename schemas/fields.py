@@ -32,6 +32,10 @@ class Identifier(fields.String):
         return super()._deserialize(value, attr, data, **kwargs)
 
 
+class Secret(fields.String):
+    """Text that is typed once and never shown."""
+
+
 class Url(fields.String):
     """An address, passed on byte for byte: re-encoding would break a signed one."""
 
@@ -55,10 +59,24 @@ class Number(fields.Float):
 
 
 class Items(fields.List[Any]):
-    """A list: of line items where a schema is given, else of whatever came."""
+    """A list: of line items where `of` is a schema, of one kind of value, else of whatever came."""
 
-    def __init__(self, of: type[Schema] | None = None, **kwargs: Any) -> None:
-        super().__init__(fields.Nested(of) if of else fields.Raw(), **kwargs)
+    def __init__(
+        self, of: type[Schema] | type[fields.Field[Any]] = fields.Raw, **kwargs: Any
+    ) -> None:
+        self.of = of
+        super().__init__(fields.Nested(of) if issubclass(of, Schema) else of(), **kwargs)
+
+
+class Json(fields.Field[Any]):
+    """A JSON object, or the text of one, as forms and mapping fields send it."""
+
+    default_error_messages = {"invalid": "Not a valid JSON object."}  # noqa: RUF012  # as marshmallow has it
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, (Mapping, str)):
+            raise self.make_error("invalid")
+        return value
 
 
 class Timestamp(fields.AwareDateTime):
@@ -100,6 +118,17 @@ def upstream_paths(declared: fields.Field[Any]) -> tuple[str, ...]:
 def label_of(declared: fields.Field[Any]) -> str:
     """The field's label, as a person reads it."""
     return str(declared.metadata["title"])
+
+
+def help_of(declared: fields.Field[Any]) -> str:
+    """The sentence that says what the field holds."""
+    return str(declared.metadata["description"])
+
+
+def line_items(declared: fields.Field[Any]) -> type[Schema] | None:
+    """The schema of the field's line items, where it holds any."""
+    of = declared.of if isinstance(declared, Items) else None
+    return of if of and issubclass(of, Schema) else None
 
 
 def declared_fields(schema: type[Schema]) -> Mapping[str, fields.Field[Any]]:

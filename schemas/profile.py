@@ -363,7 +363,7 @@ class LookUp(Schema):
     )
     warnings = field(
         Items,
-        label="Warnings", sample=[],
+        label="Warnings", sample=[], of=Text,
         help="What could not be read, in plain sentences.",
     )
     request_source = field(

@@ -10,10 +10,10 @@ from connector.domain.answers import Result
 from connector.domain.callers import Caller
 from connector.domain.errors import InvalidInput
 from connector.domain.ports import Profiles
-from schemas.universal import RequestOutput
+from schemas.universal import ENDPOINTS, RequestOutput
+from wire.json_text import parse_json
 
-# The documented API, whole.
-DOCUMENTED: Final = ("POST", "/api/v1/get-tiktok-profile")
+_DOCUMENTED: Final = [(method, path) for method, path, _ in ENDPOINTS]
 _OUTPUT = RequestOutput()
 
 
@@ -22,11 +22,21 @@ def call_api(inputs: Mapping[str, Any], caller: Caller, *, profiles: Profiles) -
 
     Raises `InvalidInput` for anything but a path of the documented API.
     """
-    method, path = DOCUMENTED
     asked = (inputs["method"].upper(), re.sub("/{2,}", "/", "/" + inputs["url"].strip()))
-    if "://" in inputs["url"] or asked != DOCUMENTED:
-        raise InvalidInput(f"Only {method} {path} can be called, as a path without a host.")
-    body = {**inputs["body"], "requestSource": caller.platform.request_source}
+    if "://" in inputs["url"] or asked not in _DOCUMENTED:
+        allowed = " and ".join(" ".join(endpoint) for endpoint in _DOCUMENTED)
+        raise InvalidInput(f"Only {allowed} can be called, as a path without a host.")
+    body = {**_object(inputs["body"]), "requestSource": caller.platform.request_source}
     answer = profiles.call(body, api_key=caller.api_key, deadline=caller.deadline)
     value = {"status_code": 200, "headers": dict(answer.headers), "body": answer.payload}
     return Result(_OUTPUT.dump(value), answer.rate_limit)
+
+
+def _object(body: Mapping[str, Any] | str) -> Mapping[str, Any]:
+    try:
+        value = parse_json(body.encode()) if isinstance(body, str) else body
+    except ValueError as exc:
+        raise InvalidInput("body: Not valid JSON.") from exc
+    if not isinstance(value, Mapping):
+        raise InvalidInput("body: Not a JSON object.")
+    return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -18,7 +19,7 @@ from connector.domain.ports import Clock
 from connector.web.inputs import api_key_of, load_input
 from connector.web.limits import pass_on
 from schemas.catalog import CATALOG
-from schemas.universal import RequestInput
+from schemas.universal import Choice
 
 UseCase = Callable[[Mapping[str, Any], Caller], Result]
 View = Callable[[], Response]
@@ -36,7 +37,7 @@ class UseCases:
 def platform_routes(
     platform: Platform, use_cases: UseCases, *, clock: Clock, max_deadline_seconds: float
 ) -> Blueprint:
-    """Every action and search, the connection test and the universal call, under `/{platform}`."""
+    """Everything in the catalog, and the connection test, under `/{platform}`."""
     routes = Blueprint(platform.key, __name__, url_prefix=f"/{platform.key}")
     seconds = min(platform.deadline_seconds, max_deadline_seconds)
 
@@ -60,9 +61,17 @@ def platform_routes(
         return _send(use_cases.describe_account(caller()))
 
     routes.add_url_rule("/me", "me", me)
-    routes.add_url_rule(
-        "/request", "request", view(use_cases.call_api, RequestInput), methods=["POST"]
-    )
+    universal = CATALOG.universal
+    run = view(use_cases.call_api, universal.input)
+    routes.add_url_rule(f"/{universal.key}", universal.key, run, methods=["POST"])
+    for pick_list in CATALOG.pick_lists:
+        choices = Choice(many=True).dump(
+            {"label": label, "value": value} for label, value in pick_list.choices
+        )
+        # Public, and the same for everybody: needs no key.
+        routes.add_url_rule(
+            f"/rpcs/{pick_list.key}", f"rpc_{pick_list.key}", partial(jsonify, choices)
+        )
     for action in CATALOG.actions:
         run = view(use_cases.handlers[action.key], action.input)
         routes.add_url_rule(f"/actions/{action.key}", action.key, run, methods=["POST"])

@@ -9,16 +9,16 @@ import pytest
 from marshmallow import Schema, ValidationError
 
 from connector.domain.names import output_key
-from connector.exports.readme import render_readme
-from connector.readme_tables import readme_tables
+from connector.exports.documents import render_document
+from connector.generated import DOCUMENTS, KINDS, document_tables, generated_files
 from connector.services.handlers import HANDLERS
 from schemas import fields
-from schemas.account import Account
+from schemas.account import Account, Credentials
 from schemas.catalog import CATALOG
 from schemas.errors import ErrorBody
 from schemas.fields import declared_fields, sample_of, upstream_paths
 from schemas.profile import ProfileRow
-from schemas.universal import RequestInput, RequestOutput
+from schemas.universal import Choice, RequestInput, RequestOutput
 from schemas.video import Video
 
 # Permanent: people's automations map these. Adding is a new line; nothing else may change here.
@@ -44,9 +44,9 @@ recent_videos fetched_at cached credits_used warnings request_source
 """
 PERMANENT_KEYS = PERMANENT.split()
 
-SCHEMAS = [ProfileRow, Video, ErrorBody, Account, RequestInput, RequestOutput]
+SCHEMAS = [ProfileRow, Video, ErrorBody, Credentials, Account, RequestInput, RequestOutput, Choice]
 SCHEMAS += [item.input for item in CATALOG]
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
 
 
 def test_keys_of_the_row_are_permanent() -> None:
@@ -97,20 +97,25 @@ def test_catalog_and_handlers_have_the_same_keys() -> None:
     assert len(set(keys)) == len(keys)
 
 
-def test_readme_tables_are_fresh() -> None:
-    """`python -m connector export readme` renews them."""
-    text = README.read_text("utf-8")
-    assert render_readme(text, readme_tables()) == text
+@pytest.mark.parametrize("kind", KINDS)
+def test_generated_files_are_fresh(kind: str) -> None:
+    """`make platforms` renews them."""
+    for name, text in generated_files(kind, ROOT).items():
+        assert (ROOT / name).read_text("utf-8") == text, f"{name} is stale: make platforms"
 
 
-def test_readme_marker_and_table_must_match() -> None:
-    assert render_readme("<!-- a -->\nold\n<!-- /a -->", {"a": "new"}) == (
+def test_every_table_has_its_place() -> None:
+    documents = "".join((ROOT / name).read_text("utf-8") for name in DOCUMENTS)
+    for name in document_tables(CATALOG):
+        assert f"<!-- {name} -->" in documents
+
+
+def test_marker_needs_a_table() -> None:
+    assert render_document("<!-- a -->\nold\n<!-- /a -->", {"a": "new", "b": ""}) == (
         "<!-- a -->\nnew\n<!-- /a -->"
     )
-    with pytest.raises(ValueError, match="no marker for b"):
-        render_readme("<!-- a -->\n<!-- /a -->", {"a": "", "b": ""})
     with pytest.raises(KeyError):
-        render_readme("<!-- c -->\n<!-- /c -->", {})
+        render_document("<!-- c -->\n<!-- /c -->", {})
 
 
 @pytest.mark.parametrize(

@@ -235,6 +235,38 @@ def test_universal_call_answers_raw(server: Server, platform: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"handle": "stoolpresidente"}, 200),
+        ('{"handle": "stoolpresidente"}', 200),
+        ("", 400),
+        ("[]", 400),
+        ("{", 400),
+        ('{"handle": NaN}', 400),
+        ('{"a":' * 100 + "1" + "}" * 100, 400),
+        (5, 400),
+    ],
+    ids=["object", "text", "empty", "list", "broken", "nan", "deep", "number"],
+)
+def test_universal_body_is_an_object_or_its_text(
+    server: Server, body: object, status: int, key: str
+) -> None:
+    """Forms and mapping fields send text."""
+    response = requests.post(
+        f"{server.url}/make/request",
+        json={"url": "/api/v1/get-tiktok-profile", "body": body},
+        headers={"X-API-Key": key},
+        timeout=60,
+    )
+    assert response.status_code == status
+
+
+def test_pick_list_is_open_to_forms(server: Server) -> None:
+    response = requests.get(f"{server.url}/make/rpcs/endpoints", timeout=60)
+    assert response.json() == [{"label": "Get a profile", "value": "/api/v1/get-tiktok-profile"}]
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "https://evil.example/api/v1/get-tiktok-profile",

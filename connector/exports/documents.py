@@ -1,0 +1,70 @@
+"""Tables in the documents, kept between markers, from whatever declares their content."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from marshmallow import Schema
+
+from schemas import fields
+from schemas.catalog import Catalog
+from schemas.fields import declared_fields, help_of, label_of
+
+KINDS: Mapping[type, str] = {
+    fields.Text: "text",
+    fields.Identifier: "text",
+    fields.Url: "address",
+    fields.WholeNumber: "integer",
+    fields.Number: "number",
+    fields.Flag: "boolean",
+    fields.Timestamp: "ISO 8601",
+    fields.Items: "list",
+}
+
+
+def render_document(text: str, tables: Mapping[str, str]) -> str:
+    """`text` with the content between `<!-- name -->` and `<!-- /name -->` replaced by `tables[name]`.
+
+    Raises KeyError for a marker without a table.
+    """
+
+    def renew(match: re.Match[str]) -> str:
+        return f"<!-- {match[1]} -->\n{tables[match[1]]}\n<!-- /{match[1]} -->"
+
+    return re.sub(r"<!-- ([a-z-]+) -->\n.*?<!-- /\1 -->", renew, text, flags=re.S)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def fields_table(schema: type[Schema]) -> str:
+    """Every key of `schema`, in order."""
+    return table(
+        ("key", "label", "kind", "what it says"),
+        (
+            (f"`{key}`", label_of(f), KINDS[type(f)], help_of(f))
+            for key, f in declared_fields(schema).items()
+        ),
+    )
+
+
+def keys_list(schema: type[Schema]) -> str:
+    """The keys of `schema`, as a sentence's list."""
+    return ", ".join(f"`{key}`" for key in declared_fields(schema))
+
+
+def catalog_table(catalog: Catalog) -> str:
+    """Actions and searches with their routes."""
+    actions = ((f"`POST /{{platform}}/actions/{a.key}`", a.description) for a in catalog.actions)
+    searches = (
+        (f"`GET` or `POST /{{platform}}/searches/{s.key}`", s.description) for s in catalog.searches
+    )
+    return table(("route", "what it does"), [*actions, *searches])
