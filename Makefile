@@ -1,6 +1,7 @@
 # The two commands are `make run` and `make test`; the others are for the engineer.
 PYTHON ?= python3
 BIN := .venv/bin
+ENGINE := platforms/zapier/node_modules/.package-lock.json
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help run test check platforms tools
@@ -12,7 +13,7 @@ help: ## say what can be made
 run: .venv/installed ## install, migrate and serve everything on one port (PORT=8000)
 	@$(BIN)/python -m connector serve
 
-test: tools check ## install what the tests need and run them all
+test: tools check $(ENGINE) ## install what the tests need and run them all
 	$(BIN)/python -m pytest
 
 check: .venv/installed-dev ## types, style and the direction of imports
@@ -24,12 +25,12 @@ check: .venv/installed-dev ## types, style and the direction of imports
 platforms: .venv/installed ## write again what is generated from the catalog
 	@$(BIN)/python -m connector export
 
-# What tests run beside Python: curl, and Node for clients written in it.
+# What tests run beside Python and its packages.
 tools:
-	@for tool in curl node; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	@for tool in curl; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  apt-get update -qq && apt-get install -y -qq --no-install-recommends curl nodejs; \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; \
 	else echo "The tests need$$missing: please install." >&2; exit 1; fi
 
 .venv/bin/pip:
@@ -44,3 +45,7 @@ tools:
 .venv/installed-dev: requirements.txt requirements-dev.txt | .venv/bin/pip
 	$(PIP) -r requirements-dev.txt
 	@touch .venv/installed $@
+
+# Zapier's engine, as locked; scripts of packages are not run.
+$(ENGINE): platforms/zapier/package-lock.json .venv/installed-dev
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix platforms/zapier --ignore-scripts --no-audit --no-fund --silent

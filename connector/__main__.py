@@ -10,7 +10,7 @@ import click
 
 from connector import bootstrap
 from connector.config import Settings, SettingsError
-from connector.generated import KINDS, generated_files
+from connector.generated import KINDS, generated_files, removals
 from connector.serve import serve_until_stopped
 
 
@@ -43,14 +43,20 @@ def serve(settings: Settings) -> None:
 
 @cli.command()
 @click.argument("kind", type=click.Choice([*KINDS, "all"]), default="all")
-def export(kind: str) -> None:
+@click.option("--allow-removal", is_flag=True, help="Also where published Zaps would break.")
+def export(kind: str, *, allow_removal: bool) -> None:
     """Write again, below this folder, what is generated from the catalog: KIND, or all of it."""
     root = Path()
-    files = [
-        f for k in (KINDS if kind == "all" else [kind]) for f in generated_files(k, root).items()
-    ]
-    changed = [(root / name, text) for name, text in files if _text_of(root / name) != text]
-    for path, text in changed:
+    kinds = KINDS if kind == "all" else [kind]
+    files = {root / name: text for k in kinds for name, text in generated_files(k, root).items()}
+    changed = {path: text for path, text in files.items() if _text_of(path) != text}
+    lost = [line for path, text in changed.items() for line in removals(path, _text_of(path), text)]
+    if lost and not allow_removal:
+        raise click.ClickException(
+            "\n".join(["Nothing was written, since Zaps would break:", *lost])
+            + "\nIf it must be, run it with --allow-removal."
+        )
+    for path, text in changed.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
         click.echo(f"wrote {path}")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from connector import bootstrap, config
+from connector import VERSION, bootstrap, config
 from connector.exports.documents import (
     catalog_table,
     fields_table,
+    inputs_table,
     keys_list,
     render_document,
     table,
 )
+from connector.exports.zapier import render_zapier
+from connector.exports.zapier_promises import broken_promises
 from connector.web import errors
 from schemas.catalog import CATALOG, Catalog
 from schemas.video import Video
@@ -25,6 +29,7 @@ def document_tables(catalog: Catalog) -> dict[str, str]:
     """Each table of the documents by the name of its marker."""
     return {
         "catalog": catalog_table(catalog),
+        "inputs": inputs_table(catalog),
         "fields": fields_table(catalog.actions[0].output),
         "video-keys": keys_list(Video),
         "errors": table(
@@ -54,10 +59,24 @@ def _documents(root: Path, catalog: Catalog) -> dict[str, str]:
     return {name: render_document((root / name).read_text("utf-8"), tables) for name in DOCUMENTS}
 
 
+def _zapier(_root: Path, catalog: Catalog) -> dict[str, str]:
+    files = render_zapier(catalog, version=VERSION)
+    return {f"platforms/zapier/{name}": text for name, text in files.items()}
+
+
 _RENDERERS: Final[Mapping[str, Callable[[Path, Catalog], dict[str, str]]]] = {
     "documents": _documents,
+    "zapier": _zapier,
 }
 KINDS: Final = tuple(_RENDERERS)
+
+
+def removals(path: Path, old: str | None, new: str) -> list[str]:
+    """What people rely on that the file at `path` would lose, as sentences."""
+    if old is None or path.parts[-2:] != ("zapier", "definition.json"):
+        return []
+    lost = broken_promises(json.loads(old), json.loads(new))
+    return [f"{code}: {where} {message}." for code, where, message in lost]
 
 
 def generated_files(kind: str, root: Path, catalog: Catalog = CATALOG) -> dict[str, str]:

@@ -24,6 +24,8 @@ from profile_api.migrate import migrate
 from profile_api.store import Store, open_engine
 
 ROOT = Path(__file__).parent.parent
+# Not sys.executable resolved: the virtual environment's own folder holds it.
+NODE = str(Path(sys.executable).with_name("node"))
 PLATFORM_SOURCES = {"zapier": "ZAPIER", "make": "MAKE_DOT_COM", "api": "API"}
 
 

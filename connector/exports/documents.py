@@ -56,6 +56,19 @@ def fields_table(schema: type[Schema]) -> str:
     )
 
 
+def inputs_table(catalog: Catalog) -> str:
+    """Every input of actions and searches, with the routes that take it."""
+    takers: dict[tuple[str, str, str, str], list[str]] = {}
+    for step in catalog:
+        for key, f in declared_fields(step.input).items():
+            kind = KINDS[type(f)] + (", required" if f.required else "")
+            takers.setdefault((f"`{key}`", label_of(f), kind, help_of(f)), []).append(step.key)
+    return table(
+        ("input", "label", "kind", "what it is", "for"),
+        ((*cells, ", ".join(f"`{key}`" for key in keys)) for cells, keys in takers.items()),
+    )
+
+
 def keys_list(schema: type[Schema]) -> str:
     """The keys of `schema`, as a sentence's list."""
     return ", ".join(f"`{key}`" for key in declared_fields(schema))

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ import requests
 
 from profile_api.services.samples import DOCUMENTED
 from tests.running import (
+    NODE,
     PLATFORM_SOURCES,
     ROOT,
     FakeUpstream,
@@ -147,7 +149,7 @@ def test_endpoint_answers_node(server: Server) -> None:
     """
     url = f"{server.url}/api/v1/get-tiktok-profile"
     output = subprocess.check_output(
-        ["node", "--input-type=module", "-e", script, url, "sk_test_demo", "sk_wrong"], text=True
+        [NODE, "--input-type=module", "-e", script, url, "sk_test_demo", "sk_wrong"], text=True
     )
     assert [json.loads(line) for line in output.splitlines()] == [
         [200, "stoolpresidente"],
@@ -215,3 +217,32 @@ def test_drain_lets_a_look_up_finish(tmp_path: Path, upstream: FakeUpstream) -> 
         go_on.set()
         assert answer.result().status_code == 200
         assert server.process.wait(60) == 0
+
+
+def test_export_asks_before_it_breaks_zaps(tmp_path: Path) -> None:
+    """What was published stays, unless somebody says that it may go; then the file is whole again."""
+    published = json.loads((ROOT / "platforms/zapier/definition.json").read_text("utf-8"))
+    published["creates"]["older_step"] = published["creates"]["get_profile"]
+    target = tmp_path / "platforms/zapier/definition.json"
+    target.parent.mkdir(parents=True)
+    target.write_text(json.dumps(published))
+    command = [sys.executable, "-m", "connector", "export", "zapier"]
+
+    def export(*options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, *options],
+            cwd=tmp_path,
+            env=clean_environment(PYTHONPATH=str(ROOT)),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    refused = export()
+    assert refused.returncode != 0
+    assert "C001: creates.older_step is gone or hidden." in refused.stderr
+    assert "--allow-removal" in refused.stderr
+    assert "older_step" in target.read_text()
+    assert export("--allow-removal").returncode == 0
+    assert target.read_text() == (ROOT / "platforms/zapier/definition.json").read_text()

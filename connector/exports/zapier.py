@@ -1,0 +1,184 @@
+"""The Zapier integration, rendered from the catalog: a package that Zapier's own tool pushes as it is.
+
+Everything in it is data but one function, which turns error answers into Zapier's errors.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, TypeAlias
+
+import marshmallow
+
+from schemas import fields
+from schemas.catalog import Action, Catalog, Connection
+from schemas.fields import declared_fields, help_of, label_of, line_items, sample_of
+
+Field: TypeAlias = marshmallow.fields.Field[Any]
+
+CORE_VERSION: Final = "19.1.0"
+_BASE_URL: Final = "{{process.env.BASE_URL}}/zapier"
+_KINDS: Final[Mapping[type, Mapping[str, object]]] = {
+    fields.Text: {"type": "string"},
+    fields.Identifier: {"type": "string"},
+    fields.Url: {"type": "string"},
+    fields.Secret: {"type": "password"},
+    fields.WholeNumber: {"type": "integer"},
+    fields.Number: {"type": "number"},
+    fields.Flag: {"type": "boolean"},
+    fields.Timestamp: {"type": "datetime"},
+}
+
+_SMALL_WORDS: Final = frozenset(
+    ["a", "an", "and", "as", "at", "by", "for", "in", "of", "on", "or", "the", "to", "with"]
+)
+
+# 429 comes here too (a flag says so), since Zapier's own error for it gives no reason.
+_ERRORS: Final = """\
+if (response.status < 400) {
+  return response;
+}
+const body = response.data && typeof response.data === 'object' ? response.data : {};
+const reason = body.error || `The connector answered with status ${response.status}`;
+const error = reason.replace(/[^.!?]$/, '$&.');
+const message = [error, body.advice].filter(Boolean).join(' ');
+if (response.status === 401) {
+  throw new z.errors.ExpiredAuthError(`${error} Reconnect the account with an active API key.`);
+}
+if (response.status === 429) {
+  throw new z.errors.ThrottledError(error, Number(response.getHeader('retry-after')) || 60);
+}
+if (body.error_code === 'profile_not_found') {
+  throw new z.errors.HaltedError(message);
+}
+throw new z.errors.Error(message, body.error_code, response.status);
+"""
+
+_INDEX: Final = """\
+// Generated from the catalog, like definition.json. Zapier loads it.
+module.exports = {
+  version: require('./package.json').version,
+  platformVersion: require('zapier-platform-core').version,
+  ...require('./definition.json'),
+};
+"""
+
+
+def render_zapier(catalog: Catalog, *, version: str) -> dict[str, str]:
+    """The package's files by name."""
+    return {
+        "package.json": _json(_package(catalog, version)),
+        "index.js": _INDEX,
+        "definition.json": _json(zapier_definition(catalog)),
+    }
+
+
+def zapier_definition(catalog: Catalog) -> dict[str, Any]:
+    """The integration without its versions: connection, actions, searches."""
+    (credential,) = declared_fields(catalog.connection.input)
+    return {
+        "authentication": _authentication(catalog.connection),
+        "requestTemplate": {
+            "headers": {"Authorization": f"Bearer {{{{bundle.authData.{credential}}}}}"}
+        },
+        "afterResponse": [{"source": _ERRORS, "args": ["response", "z", "bundle"]}],
+        "flags": {"throwForThrottlingEarly": False},
+        "creates": {a.key: _step(a, f"/actions/{a.key}") for a in catalog.actions},
+        "searches": {s.key: _step(s, f"/searches/{s.key}") for s in catalog.searches},
+    }
+
+
+def title_case(label: str) -> str:
+    """`label` as Zapier writes labels: "Get a Profile"."""
+    words = label.split(" ")
+    return " ".join(
+        word if word in _SMALL_WORDS and 0 < place < len(words) - 1 else _capitalised(word)
+        for place, word in enumerate(words)
+    )
+
+
+def _capitalised(word: str) -> str:
+    return re.sub(r"^\W*[a-z]", lambda match: match[0].upper(), word)
+
+
+def _package(catalog: Catalog, version: str) -> dict[str, Any]:
+    return {
+        "name": catalog.product.key,
+        "version": version,
+        "description": catalog.product.description,
+        "private": True,
+        "main": "index.js",
+        "dependencies": {"zapier-platform-core": CORE_VERSION},
+    }
+
+
+def _authentication(connection: Connection) -> dict[str, Any]:
+    link = f"[{connection.help_label}]({connection.help_url})"
+    return {
+        "type": "custom",
+        "fields": [
+            {**_input_field(key, declared), "helpText": f"{help_of(declared)} {link}."}
+            for key, declared in declared_fields(connection.input).items()
+        ],
+        "test": {"method": "GET", "url": f"{_BASE_URL}/me"},
+        # Zapier writes the integration's own name in front of it.
+        "connectionLabel": "{{id}}",
+    }
+
+
+def _step(action: Action, path: str) -> dict[str, Any]:
+    inputs = declared_fields(action.input)
+    return {
+        "key": action.key,
+        "noun": title_case(action.noun),
+        "display": {"label": title_case(action.label), "description": action.description},
+        "operation": {
+            "inputFields": [_input_field(key, declared) for key, declared in inputs.items()],
+            "perform": {
+                "method": "POST",
+                "url": f"{_BASE_URL}{path}",
+                "body": {key: f"{{{{bundle.inputData.{key}}}}}" for key in inputs},
+            },
+            "outputFields": [
+                described
+                for key, declared in declared_fields(action.output).items()
+                for described in _output_fields(key, declared)
+            ],
+            "sample": sample_of(action.output),
+        },
+    }
+
+
+def _input_field(key: str, declared: Field) -> dict[str, Any]:
+    described = {
+        "key": key,
+        "label": title_case(label_of(declared)),
+        **_KINDS[type(declared)],
+        "required": declared.required,
+        "helpText": help_of(declared),
+        "placeholder": str(declared.metadata["example"]),
+    }
+    if declared.load_default is not marshmallow.missing:
+        described["default"] = str(declared.load_default)
+    return described
+
+
+def _output_fields(key: str, declared: Field) -> Iterator[dict[str, Any]]:
+    """One field, or one for each key of its line items."""
+    if items := line_items(declared):
+        for child, described in declared_fields(items).items():
+            yield from _output_fields(f"{key}[]{child}", described)
+        return
+    kind: Mapping[str, object]
+    if isinstance(declared, fields.Items):
+        # Of a list of whatever came, no type can be promised.
+        kind = {**_KINDS[declared.of], "list": True} if declared.of in _KINDS else {}
+    else:
+        kind = _KINDS[type(declared)]
+    yield {"key": key, "label": title_case(label_of(declared)), **kind}
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
