@@ -1,0 +1,232 @@
+"""The integration as Zapier runs it: its real engine, our real package, a real connector."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from profile_api.services.samples import SAMPLE_HANDLES
+from schemas.catalog import CATALOG
+from schemas.fields import sample_of
+from tests.running import FakeUpstream, Server, reply
+from tests.zapier.checks import lint_live
+from tests.zapier.engine import PACKAGE, Engine, ZapierError, running_engine
+
+DEFINITION: dict[str, Any] = json.loads((PACKAGE / "definition.json").read_text("utf-8"))
+GET = "creates.get_profile.operation.perform"
+FIND = "searches.find_profile.operation.perform"
+STEPS = [(kind, key) for kind in ("creates", "searches") for key in DEFINITION[kind]]
+
+
+@pytest.fixture(scope="module")
+def engine(server: Server) -> Iterator[Engine]:
+    """The engine in front of the whole product."""
+    with running_engine(server.url) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def front_engine(front: Server) -> Iterator[Engine]:
+    """The engine in front of a connector whose upstream does as it is told."""
+    with running_engine(front.url) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def key(server: Server) -> str:
+    return server.new_key()[0]
+
+
+def perform(engine: Engine, kind: str, step: str, key: str, handle: object) -> list[dict[str, Any]]:
+    """The step's results; a create's one object as a list of one."""
+    results = engine.run(f"{kind}.{step}.operation.perform", api_key=key, handle=handle)
+    return results if isinstance(results, list) else [results]
+
+
+def failure(engine: Engine, method: str, key: str, handle: object = "x.y") -> ZapierError:
+    with pytest.raises(ZapierError) as caught:
+        engine.run(method, api_key=key, handle=handle)
+    return caught.value
+
+
+def test_every_step_of_the_catalog_is_there() -> None:
+    assert set(DEFINITION["creates"]) == {action.key for action in CATALOG.actions}
+    assert set(DEFINITION["searches"]) == {search.key for search in CATALOG.searches}
+
+
+def test_definition_has_no_fault_in_zapiers_own_schema(engine: Engine) -> None:
+    """As `zapier-platform validate` would judge it before a push."""
+    assert engine.validate() == []
+
+
+def test_zapiers_schema_finds_a_fault(server: Server, tmp_path: Path) -> None:
+    with running_engine(server.url, broken_package(tmp_path, noun=5)) as engine:
+        assert engine.validate()
+
+
+def broken_package(folder: Path, **changes: Any) -> Path:
+    """A copy of the package with `changes` to the create."""
+    package = folder / "package"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("node_modules"))
+    (package / "node_modules").symlink_to(PACKAGE / "node_modules")
+    broken = json.loads(json.dumps(DEFINITION))
+    broken["creates"]["get_profile"] |= changes
+    (package / "definition.json").write_text(json.dumps(broken))
+    return package
+
+
+def test_engine_checks_results(server: Server, tmp_path: Path, key: str) -> None:
+    """A create must answer one object; one that answers a list is caught, so the checks are on."""
+    operation = {
+        **DEFINITION["creates"]["get_profile"]["operation"],
+        "perform": DEFINITION["searches"]["find_profile"]["operation"]["perform"],
+    }
+    package = broken_package(tmp_path, operation=operation)
+    with running_engine(server.url, package) as engine:
+        error = failure(engine, GET, key, "stoolpresidente")
+    assert error.name == "CheckError"
+
+
+def test_connection_is_tested_and_labelled(engine: Engine, server: Server) -> None:
+    """Free of credits; the label is a field of the answer and not the key."""
+    key, key_id = server.new_key(credits=2)
+    account = engine.run("authentication.test", api_key=key)
+    label = DEFINITION["authentication"]["connectionLabel"]
+    assert label == "{{id}}"
+    assert account["id"]
+    assert key not in json.dumps(account)
+    assert server.credits_of(key_id) == 2
+
+
+def test_bad_key_asks_for_a_new_connection(engine: Engine) -> None:
+    """In a plain sentence, for the test and for a step alike."""
+    sentence = "API key is invalid or missing. Reconnect the account with an active API key."
+    for method in ("authentication.test", GET, FIND):
+        error = failure(engine, method, "sk_wrong")
+        assert (error.name, error.message.splitlines()[0]) == ("ExpiredAuthError", sentence)
+        assert "sk_wrong" not in str(error.detail)
+
+
+@pytest.mark.parametrize(("kind", "step"), STEPS)
+@pytest.mark.parametrize("handle", SAMPLE_HANDLES)
+def test_results_are_what_the_definition_promises(
+    engine: Engine, key: str, kind: str, step: str, handle: str
+) -> None:
+    """Keys in order, types as declared, ids of 19 digits whole, whatever the profile is like."""
+    (row,) = perform(engine, kind, step, key, handle)
+    declared = DEFINITION[kind][step]
+    sample = sample_of(next(item for item in CATALOG if item.key == step).output)
+    assert lint_live(f"{kind}.{step}", declared, [row]) == []
+    assert list(row)[: len(sample)] == list(sample)
+    assert row["id"] == "6659752019493208069"
+    assert row["request_source"] == "ZAPIER"
+
+
+@pytest.mark.parametrize(("kind", "step"), STEPS)
+def test_generated_profile_is_what_the_definition_promises(
+    engine: Engine, key: str, kind: str, step: str
+) -> None:
+    """With recent videos, whose line items have ids of 19 digits too."""
+    (row,) = perform(engine, kind, step, key, "some.body")
+    assert lint_live(f"{kind}.{step}", DEFINITION[kind][step], [row]) == []
+    assert {len(video["id"]) for video in row["recent_videos"]} == {19}
+
+
+def test_private_profile_is_an_answer(engine: Engine, key: str) -> None:
+    (row,) = perform(engine, "creates", "get_profile", key, "test_private")
+    assert row["lookup_status"] == "private"
+
+
+@pytest.mark.parametrize(
+    "handle", [12345, "https://www.tiktok.com/@Some.Body?lang=en", " @some.body "]
+)
+def test_handle_comes_as_people_map_it(engine: Engine, key: str, handle: object) -> None:
+    (row,) = perform(engine, "creates", "get_profile", key, handle)
+    assert row["handle"] in ("12345", "some.body")
+
+
+def test_search_without_a_hit_is_empty(engine: Engine, key: str) -> None:
+    """Zapier lets the Zap go on, or not, as its builder chose."""
+    assert perform(engine, "searches", "find_profile", key, "test_not_found") == []
+
+
+@pytest.mark.parametrize(
+    ("method", "handle", "name", "start"),
+    [
+        (
+            GET,
+            "test_not_found",
+            "HaltedError",
+            "TikTok profile not found for handle: test_not_found. ",
+        ),
+        (GET, "test_deactivated", "HaltedError", "TikTok profile not found for handle: "),
+        (GET, "a b", "AppError", "The handle holds white space"),
+        (GET, "", "AppError", "handle: Missing data for required field. "),
+        (GET, None, "AppError", "handle: Missing data for required field. "),
+        (GET, "{{bundle.authData.api_key}}", "AppError", "handle: Missing data"),
+        (GET, "test_down", "AppError", "The profile service is currently unavailable. Try again"),
+        (GET, "test_crash", "AppError", "An unexpected server error occurred"),
+        (GET, "test_slow", "AppError", "The profile API did not answer within 5 seconds. The call"),
+        (FIND, "test_error", "AppError", "Error fetching profile data from the upstream service."),
+        (FIND, "vm.tiktok.com/x", "AppError", "Short links hide the name."),
+    ],
+)
+def test_failure_is_an_error_that_says_what_to_do(
+    engine: Engine, key: str, method: str, handle: object, name: str, start: str
+) -> None:
+    """HaltedError never switches a Zap off; the others may, and are worth it."""
+    error = failure(engine, method, key, handle)
+    assert error.name == name
+    assert error.message.startswith(start)
+
+
+def test_empty_account_is_not_a_bad_key(engine: Engine, server: Server) -> None:
+    empty, _ = server.new_key(credits=0)
+    error = failure(engine, GET, empty, "stoolpresidente")
+    assert (error.name, error.detail["code"], error.detail["status"]) == (
+        "AppError",
+        "insufficient_credits",
+        403,
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "delay"),
+    [(429, {"Retry-After": "3600"}, 3600), (429, {}, 60), (503, {"Retry-After": "90"}, 90)],
+)
+def test_rate_limit_is_waited_for(
+    front_engine: Engine, upstream: FakeUpstream, status: int, headers: dict[str, str], delay: int
+) -> None:
+    """Zapier tries again by itself after the delay, in whole seconds."""
+    handle = f"throttled{status}{delay}"
+    upstream.answers(handle, reply(status, {"error": "Rate limit exceeded, sorry"}, headers))
+    error = failure(front_engine, GET, "sk_any", handle)
+    assert (error.name, error.message) == ("ThrottledError", "Rate limit exceeded, sorry.")
+    assert error.detail["delay"] == delay
+
+
+@pytest.mark.parametrize("status", [404, 502, 503])
+def test_answer_of_something_else_is_readable(upstream: FakeUpstream, status: int) -> None:
+    """A router's HTML, or a wrong BASE_URL, is neither a missing profile nor a bad key."""
+    upstream.answers("routed", reply(status, b"<html>oops</html>", {"Content-Type": "text/html"}))
+    with running_engine(upstream.url) as engine:
+        error = failure(engine, GET, "sk_any", "routed")
+    assert (error.name, error.message) == (
+        "AppError",
+        f"The connector answered with status {status}.",
+    )
+
+
+def test_nothing_of_zapiers_reaches_the_upstream(
+    front_engine: Engine, upstream: FakeUpstream
+) -> None:
+    upstream.answers("quiet.zap", reply(200, {"user": {"id": "1", "uniqueId": "quiet.zap"}}))
+    perform(front_engine, "creates", "get_profile", "sk_mine", "quiet.zap")
+    (request,) = upstream.asked_for("quiet.zap")
+    assert request.body == {"handle": "quiet.zap", "requestSource": "ZAPIER"}
+    assert request.headers["authorization"] == "Bearer sk_mine"
