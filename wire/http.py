@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import io
 import socket
+import ssl
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPResponse
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
@@ -133,6 +135,8 @@ def new_session(*, pool_size: int) -> requests.Session:
     """A session for `exchange`; it ignores the environment, as a netrc would replace the key."""
     session = requests.Session()
     session.trust_env = False
+    # Callers share it: a cookie set for one would go out with the key of another.
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     adapter = DeadlineAdapter(pool_size)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
@@ -192,6 +196,10 @@ def _chunks(response: requests.Response) -> Iterable[bytes]:
 
 def _connection_failure(exc: requests.ConnectionError) -> ExchangeError:
     cause = exc.args[0] if exc.args else None
-    if isinstance(getattr(cause, "reason", cause), NewConnectionError):
+    reason = getattr(cause, "reason", cause)
+    if isinstance(reason, NewConnectionError):
         return NotSent("the connection was refused")
+    # A certificate is judged before anything is sent.
+    if isinstance(next(iter(getattr(reason, "args", ())), None), ssl.SSLCertVerificationError):
+        return NotSent("the other side could not prove who it is")
     return Broken("the connection broke off before an answer came")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import requests
+import trustme
 
 from connector.adapters.in_process import WSGIAdapter
 from tests.running import FakeUpstream, Received, reply
@@ -100,6 +103,30 @@ def test_past_deadline_sends_nothing(upstream: FakeUpstream, seconds: float) -> 
     with pytest.raises(TimedOut):
         ask(upstream.url, "w.late", seconds=seconds)
     assert upstream.asked_for("w.late") == []
+
+
+def test_cookie_of_one_caller_is_not_sent_with_the_key_of_another(upstream: FakeUpstream) -> None:
+    session = new_session(pool_size=1)
+    upstream.answers("w.cookie", reply(200, {}, {"Set-Cookie": "session=alice; Path=/"}))
+    for _ in range(2):
+        ask(upstream.url, "w.cookie", session=session)
+    assert [r.headers.get("cookie") for r in upstream.asked_for("w.cookie")] == [None, None]
+
+
+def test_certificate_that_is_not_trusted_gets_nothing() -> None:
+    """Judged in the handshake, so the call cannot have been charged."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("localhost").configure_cert(context)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            # The client hangs up in the handshake, and what follows is not its concern.
+            with suppress(OSError), listener.accept()[0] as plain:
+                context.wrap_socket(plain, server_side=True)
+
+        threading.Thread(target=serve, daemon=True).start()
+        with pytest.raises(NotSent):
+            ask(f"https://localhost:{listener.getsockname()[1]}", "x")
 
 
 def test_tls_is_bound_by_the_deadline_too(upstream: FakeUpstream) -> None:
