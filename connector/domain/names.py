@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_WORD = re.compile(r"([A-Z]+)([A-Z][a-z])")
+# One capital before the hump is enough, and a run of them costs no backtracking.
+_WORD = re.compile(r"([A-Z])([A-Z][a-z])")
 _HUMP = re.compile(r"([a-z0-9])([A-Z])")
 _OTHER = re.compile(r"[^a-z0-9]+")
 

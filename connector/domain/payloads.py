@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
@@ -16,7 +17,24 @@ LEAF = ""
 
 _EXACT_IN_JAVASCRIPT = 2**53
 
+# A name in front of many values is repeated in each of their keys: without a bound on both, an
+# answer of 8 MB could ask for a row of gigabytes. Real ones have a tenth of it.
+MAX_KEY_CHARACTERS = 200
+MAX_UNDOCUMENTED_KEYS = 20_000
+
 Tree = dict[str, Any]
+
+
+@dataclass
+class Notes:
+    """What is said of a row while it is made, and how many undocumented keys it has room for."""
+
+    warnings: dict[str, None] = field(default_factory=dict)
+    room: int = MAX_UNDOCUMENTED_KEYS
+
+    def warn(self, sentence: str) -> None:
+        """Adds a sentence for the reader of the row, once."""
+        self.warnings[sentence] = None
 
 
 def find(payload: Any, path: str) -> Any:
@@ -45,13 +63,13 @@ def known_tree(schema: type[Schema]) -> Tree:
     return tree
 
 
-def pick(payload: Mapping[str, Any], schema: type[Schema], warnings: list[str]) -> dict[str, Any]:
+def pick(payload: Mapping[str, Any], schema: type[Schema], notes: Notes) -> dict[str, Any]:
     """The declared values of `payload` by key, in their Python types; unfit ones become null.
 
     A path whose value does not fit yields to the next path; when none fits, one warning says so.
     """
     return {
-        key: _first_fitting(payload, paths, declared, warnings)
+        key: _first_fitting(payload, paths, declared, notes)
         for key, declared in declared_fields(schema).items()
         if (paths := upstream_paths(declared))
     }
@@ -61,7 +79,7 @@ def _first_fitting(
     payload: Mapping[str, Any],
     paths: Iterable[str],
     declared: fields.Field[Any],
-    warnings: list[str],
+    notes: Notes,
 ) -> Any:
     unfit = None
     for path in paths:
@@ -69,61 +87,67 @@ def _first_fitting(
         if raw is MISSING:
             continue
         try:
-            return plain(declared.deserialize(raw), warnings)
+            return plain(declared.deserialize(raw), notes)
         except ValidationError:
             unfit = unfit or f"{path} was left empty: its value is not of the expected kind."
     if unfit:
-        warnings.append(unfit)
+        notes.warn(unfit)
     return None
 
 
 def leftovers(
-    payload: Mapping[str, Any], known: Tree, warnings: list[str], path: tuple[str, ...] = ()
+    payload: Mapping[str, Any], known: Tree, notes: Notes, path: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, Any]]:
     """What `payload` holds beside the known paths, as (key, plain value), by the same naming rule."""
     for name, value in payload.items():
         here = (*path, name)
         node = known.get(name) if name != LEAF else None
         if node is None:
-            yield from flatten(value, here, warnings)
+            yield from flatten(value, here, notes)
         elif isinstance(value, Mapping) and set(node) - {LEAF}:
-            yield from leftovers(value, node, warnings, here)
+            yield from leftovers(value, node, notes, here)
         elif LEAF not in node and value is not None:
-            warnings.append(f"{'.'.join(here)} was left out: an object was expected.")
+            notes.warn(f"{'.'.join(here)} was left out: an object was expected.")
 
 
-def flatten(value: Any, path: tuple[str, ...], warnings: list[str]) -> Iterator[tuple[str, Any]]:
+def flatten(value: Any, path: tuple[str, ...], notes: Notes) -> Iterator[tuple[str, Any]]:
     """`value` as (key, plain value) pairs: objects go flat, lists stay lists of flat objects."""
-    if isinstance(value, Mapping) and value:
+    if sum(map(len, path)) > MAX_KEY_CHARACTERS:
+        notes.warn("Upstream fields with very long names were left out.")
+    elif isinstance(value, Mapping) and value:
         for name, child in value.items():
-            yield from flatten(child, (*path, name), warnings)
+            yield from flatten(child, (*path, name), notes)
     else:
-        yield output_key(*path), plain(value, warnings)
+        yield output_key(*path), plain(value, notes)
 
 
-def plain(value: Any, warnings: list[str]) -> Any:
+def plain(value: Any, notes: Notes) -> Any:
     """`value` with flat objects in its lists and with text for what JavaScript would round."""
     if isinstance(value, list):
-        return [_plain_item(item, warnings) for item in value]
+        return [_plain_item(item, notes) for item in value]
     if isinstance(value, int) and abs(value) > _EXACT_IN_JAVASCRIPT:
         return str(value)
     # Only an empty object comes here: it has no value to show.
     return None if isinstance(value, Mapping) else value
 
 
-def _plain_item(item: Any, warnings: list[str]) -> Any:
+def _plain_item(item: Any, notes: Notes) -> Any:
     if not isinstance(item, Mapping):
-        return plain(item, warnings)
+        return plain(item, notes)
     flat: dict[str, Any] = {}
     for name, child in item.items():
-        merge(flat, flatten(child, (name,), warnings), warnings)
+        merge(flat, flatten(child, (name,), notes), notes)
     return flat
 
 
-def merge(row: dict[str, Any], pairs: Iterable[tuple[str, Any]], warnings: list[str]) -> None:
+def merge(row: dict[str, Any], pairs: Iterable[tuple[str, Any]], notes: Notes) -> None:
     """Adds `pairs` after what `row` holds; a key that is taken keeps its value, with a warning."""
     for key, value in pairs:
         if key in row:
-            warnings.append(f"An upstream field was left out: the key {key} is taken.")
+            notes.warn(f"An upstream field was left out: the key {key} is taken.")
+        elif notes.room <= 0:
+            notes.warn("Upstream fields were left out: there are too many.")
+            return
         else:
             row[key] = value
+            notes.room -= 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
@@ -12,12 +12,24 @@ from marshmallow import ValidationError, fields
 from connector.domain.answers import CREDITS_PER_LOOKUP
 from connector.domain.counts import judge_hearts, per_video
 from connector.domain.errors import ProfileNotFound, UpstreamInvalid
-from connector.domain.payloads import LEAF, MISSING, Tree, find, known_tree, leftovers, merge, pick
+from connector.domain.payloads import (
+    LEAF,
+    MISSING,
+    Notes,
+    Tree,
+    find,
+    known_tree,
+    leftovers,
+    merge,
+    pick,
+)
 from schemas.fields import Timestamp, WholeNumber
 from schemas.profile import ProfileRow
 from schemas.video import Video
 
 MAX_WARNINGS = 20
+# A page of TikTok's holds 16 to 35.
+MAX_VIDEOS = 500
 _ROW = ProfileRow()
 _VIDEO = Video()
 _COUNT = WholeNumber()
@@ -34,11 +46,11 @@ def profile_row(
     Raises `ProfileNotFound` for a deactivated account and `UpstreamInvalid` for an
     answer that names no user. Mistyped values are null and leave a warning.
     """
-    warnings: list[str] = []
+    notes = Notes()
     payload = _with_bio_link_object(_with_user(payload))
-    values = pick(payload, ProfileRow, warnings)
-    videos = _videos(payload, values["user_unique_id"] or handle, warnings)
-    values |= _identity(values, handle) | _derived(payload, values, warnings)
+    values = pick(payload, ProfileRow, notes)
+    videos = _videos(payload, values["user_unique_id"] or handle, notes)
+    values |= _identity(values, handle) | _derived(payload, values, notes)
     values |= {f"latest_video_{key}": value for key, value in (videos or [({}, {})])[0][0].items()}
     values |= {
         "recent_video_count": None if videos is None else len(videos),
@@ -48,9 +60,9 @@ def profile_row(
         "request_source": request_source,
     }
     row: dict[str, Any] = _ROW.dump(values)
-    row["recent_videos"] = [_video_row(video, item, warnings) for video, item in videos or ()]
-    merge(row, leftovers(payload, _ROW_TREE, warnings), warnings)
-    row["warnings"] = _shortened(warnings)
+    row["recent_videos"] = [_video_row(video, item, notes) for video, item in videos or ()]
+    merge(row, leftovers(payload, _ROW_TREE, notes), notes)
+    row["warnings"] = _shortened(notes.warnings)
     return row
 
 
@@ -58,9 +70,13 @@ def _with_user(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     user = payload.get("user")
     if not user and payload.get("account_deactivated") is True:
         raise ProfileNotFound("This TikTok account has been deactivated.")
-    if not isinstance(user, Mapping) or not (user.get("id") or user.get("uniqueId")):
+    if not isinstance(user, Mapping) or not any(map(_is_name, map(user.get, ("id", "uniqueId")))):
         raise UpstreamInvalid("The profile API sent an answer without a user.")
     return payload
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, (str, int)) and not isinstance(value, bool) and bool(value)
 
 
 def _with_bio_link_object(payload: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -88,9 +104,7 @@ def _address(name: str) -> str:
     return f"https://www.tiktok.com/@{quote(name, safe='')}"
 
 
-def _derived(
-    payload: Mapping[str, Any], values: Mapping[str, Any], warnings: list[str]
-) -> dict[str, Any]:
+def _derived(payload: Mapping[str, Any], values: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
     exact = (_count(payload, "statsV2.heartCount"), _count(payload, "statsV2.heart"))
     hearts = judge_hearts(
         exact=max((count for count in exact if count is not None), default=None),
@@ -98,7 +112,7 @@ def _derived(
         heart_count=_count(payload, "stats.heartCount"),
     )
     if hearts.quality == "overflowed":
-        warnings.append("hearts was left empty: the upstream count overflowed.")
+        notes.warn("hearts was left empty: the upstream count overflowed.")
     avatars = (values[f"user_avatar_{size}"] for size in ("larger", "medium", "thumb"))
     return {
         "hearts": hearts.value,
@@ -133,18 +147,20 @@ def _read(kind: fields.Field[Any], value: Any) -> Any:
 
 
 def _videos(
-    payload: Mapping[str, Any], owner: str, warnings: list[str]
+    payload: Mapping[str, Any], owner: str, notes: Notes
 ) -> list[tuple[dict[str, Any], Mapping[str, Any]]] | None:
     """The recent videos as (values, item as it came), newest first; null when no list came."""
     items = find(payload, "itemList")
     if not isinstance(items, list):
         if items is not MISSING:
-            warnings.append("itemList was left out: a list was expected.")
+            notes.warn("itemList was left out: a list was expected.")
         return None
-    readable = [item for item in items if isinstance(item, Mapping)]
-    if len(readable) < len(items):
-        warnings.append("Items of itemList were left out: objects were expected.")
-    videos = [(_video(item, owner, warnings), item) for item in readable]
+    if len(items) > MAX_VIDEOS:
+        notes.warn(f"Of itemList, the first {MAX_VIDEOS} were read.")
+    readable = [item for item in items[:MAX_VIDEOS] if isinstance(item, Mapping)]
+    if len(readable) < len(items[:MAX_VIDEOS]):
+        notes.warn("Items of itemList were left out: objects were expected.")
+    videos = [(_video(item, owner, notes), item) for item in readable]
     # Pinned videos stand first upstream, however old they are.
     return sorted(videos, key=lambda video: _age_key(video[0]["created_at"]), reverse=True)
 
@@ -153,21 +169,19 @@ def _age_key(posted_at: datetime | None) -> float:
     return posted_at.timestamp() if posted_at else 0.0
 
 
-def _video(item: Mapping[str, Any], owner: str, warnings: list[str]) -> dict[str, Any]:
-    values = pick(item, Video, warnings)
+def _video(item: Mapping[str, Any], owner: str, notes: Notes) -> dict[str, Any]:
+    values = pick(item, Video, notes)
     name = values["id"] and quote(values["id"], safe="")
     return values | {"url": name and f"{_address(owner)}/video/{name}"}
 
 
-def _video_row(
-    values: Mapping[str, Any], item: Mapping[str, Any], warnings: list[str]
-) -> dict[str, Any]:
+def _video_row(values: Mapping[str, Any], item: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
     row: dict[str, Any] = _VIDEO.dump(values)
-    merge(row, leftovers(item, _VIDEO_TREE, warnings), warnings)
+    merge(row, leftovers(item, _VIDEO_TREE, notes), notes)
     return row
 
 
-def _shortened(warnings: list[str]) -> list[str]:
-    distinct = list(dict.fromkeys(warnings))
+def _shortened(warnings: Iterable[str]) -> list[str]:
+    distinct = list(warnings)
     more = len(distinct) - MAX_WARNINGS
     return distinct[:MAX_WARNINGS] + ([f"{more} more were left out."] if more > 0 else [])

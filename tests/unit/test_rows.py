@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from connector.domain.counts import judge_hearts, per_video
 from connector.domain.errors import ProfileNotFound, UpstreamInvalid
 from connector.domain.names import output_key
-from connector.domain.rows import MAX_WARNINGS, profile_row
+from connector.domain.payloads import MAX_UNDOCUMENTED_KEYS
+from connector.domain.rows import MAX_VIDEOS, MAX_WARNINGS, profile_row
 from profile_api.services.samples import DOCUMENTED, WEB_ITEM
 from schemas.fields import declared_fields, sample_of, upstream_paths
 from schemas.profile import ProfileRow
@@ -135,6 +136,31 @@ def test_unknown_keys_come_last_and_flat() -> None:
     }
 
 
+def test_long_names_do_not_multiply() -> None:
+    """A name before many values would be repeated in each of their keys."""
+    row = row_of(with_user(**{"n" * 20_000: {f"k{n}": n for n in range(2_000)}}))
+    assert list(row) == KEYS
+    assert row["warnings"] == ["Upstream fields with very long names were left out."]
+
+
+def test_row_has_room_for_many_unknown_keys_not_for_any_number() -> None:
+    payload = {**with_user(), "more": {f"k{n}": 1 for n in range(30_000)}}
+    payload["itemList"] = [{"id": str(n)} for n in range(1_000)]
+    row = row_of(payload)
+    assert len(row) - len(KEYS) == MAX_UNDOCUMENTED_KEYS
+    assert len(row["recent_videos"]) == row["recent_video_count"] == MAX_VIDEOS
+    assert row["warnings"] == [
+        f"Of itemList, the first {MAX_VIDEOS} were read.",
+        "Upstream fields were left out: there are too many.",
+    ]
+
+
+@pytest.mark.parametrize("user", [{"id": True}, {"id": {"a": 1}}, {"uniqueId": []}, {"id": 0}])
+def test_user_is_told_by_text_or_number(user: dict[str, Any]) -> None:
+    with pytest.raises(UpstreamInvalid):
+        row_of({"user": {"nickname": "x", **user}})
+
+
 def test_warnings_are_bounded() -> None:
     row = row_of(with_user(**{f"k{n}_": n for n in range(100)}, **{f"K{n}": n for n in range(100)}))
     assert len(row["warnings"]) == MAX_WARNINGS + 1
@@ -149,6 +175,8 @@ def test_warnings_are_bounded() -> None:
         (("HTTPServer",), "http_server"),
         (("a__b", "_c_"), "a_b_c"),
         (("日本",), "x"),
+        (("XMLHttpRequest", "aBCd"), "xml_http_request_a_b_cd"),
+        (("A" * 300_000,), "a" * 300_000),
         (("9lives",), "x_9lives"),
     ],
 )
