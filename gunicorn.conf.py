@@ -6,29 +6,15 @@ import sys
 # The console script leaves this folder off the path until it loads the application.
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from gunicorn.http.errors import ParseException
-from gunicorn.workers.gthread import ThreadWorker
-
 from connector.config import Settings, SettingsError
-
-
-class DiscreetWorker(ThreadWorker):
-    """Refuses a malformed request without repeating it: a misspelt header may hold a key."""
-
-    def handle_error(self, req, client, addr, exc):
-        """Called by gunicorn, which logs and answers with the exception's text."""
-        if isinstance(exc, ParseException):
-            texts = {n: "(not shown)" for n, v in vars(exc).items() if isinstance(v, str | bytes)}
-            vars(exc).update(texts)
-        super().handle_error(req, client, addr, exc)
-
+from connector.web.worker import DiscreetWorker
 
 try:
     settings = Settings.from_env(os.environ)
 except SettingsError as exc:
     sys.exit(str(exc))
 
-bind = f"{settings.host}:{settings.port}"
+bind = settings.netloc
 workers = settings.web_workers
 # A look-up waits for seconds and computes for a millisecond, so threads wait together.
 worker_class = DiscreetWorker
@@ -46,3 +32,8 @@ accesslog = None
 # Its debug lines hold raw paths, in which people have put keys.
 loglevel = "info" if settings.log_level == "DEBUG" else settings.log_level.lower()
 control_socket_disable = True
+# Nothing here depends on a proxy's word, so no header of a client's is taken for one.
+forwarder_headers = ""
+secure_scheme_headers: dict[str, str] = {}
+# The most that gunicorn allows; a handle pasted with its whole query still fits.
+limit_request_line = 8190

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import click
 import requests
 from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 import profile_api.app
 import profile_api.commands
 from connector.adapters.clock import SystemClock
 from connector.adapters.in_process import WSGIAdapter
 from connector.adapters.profiles import ProfileClient
-from connector.config import Settings
+from connector.config import Settings, SettingsError
 from connector.services.account import describe_account
 from connector.services.handlers import HANDLERS
 from connector.services.universal import call_api
@@ -31,6 +32,7 @@ from profile_api.services.embedded import RESERVED, SLOW_HANDLE, SLOW_SECONDS, E
 from profile_api.services.http import HTTPService
 from profile_api.services.samples import SAMPLE_HANDLES
 from profile_api.store import Store, open_engine
+from wire.body import whole_bodies
 from wire.http import new_session
 
 if TYPE_CHECKING:
@@ -51,13 +53,13 @@ def build(environ: Mapping[str, str]) -> WSGIApplication:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     session = new_session(pool_size=settings.web_threads)
     if settings.profile_api_url:
-        return single_slashes(_connector(settings, session, settings.profile_api_url, checks={}))
+        return _guarded(_connector(settings, session, settings.profile_api_url, checks={}))
     engine = _engine(settings)
     endpoint = _endpoint(settings, engine, session)
     session.mount(_EMBEDDED_HOST, WSGIAdapter(endpoint))
     checks = {"database": partial(migration_problem, engine)}
     connector = _connector(settings, session, _EMBEDDED_HOST, checks=checks)
-    return single_slashes(_either(connector, endpoint))
+    return _guarded(_either(connector, endpoint))
 
 
 def add_operator_commands(cli: click.Group) -> None:
@@ -71,15 +73,21 @@ def prepare_operator_commands(context: click.Context, settings: Settings) -> Non
 
 
 def _open_store(settings: Settings) -> Store:
-    engine = _engine(settings)
+    try:
+        engine = _engine(settings)
+    except SettingsError as exc:
+        raise click.ClickException(str(exc)) from exc
     if problem := migration_problem(engine):
         raise click.ClickException(problem)
     return Store(engine)
 
 
 def migrate_database(settings: Settings) -> None:
-    """Brings the database to the shape that this version expects."""
-    migrate(_engine(settings))
+    """Brings the database to the shape that this version expects. Raises `SettingsError`."""
+    try:
+        migrate(_engine(settings))
+    except SQLAlchemyError as exc:
+        raise _unusable_database(exc) from exc
 
 
 def reserved_handles() -> Iterator[tuple[str, str]]:
@@ -103,9 +111,16 @@ def test_key(settings: Settings) -> str | None:
 def _engine(settings: Settings) -> Engine:
     """The engine, with a folder for the database file: SQLite makes the file, not its folder."""
     path = make_url(settings.database_url).database
-    if path:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        Path(str(path)).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise _unusable_database(exc) from exc
     return open_engine(settings.database_url)
+
+
+def _unusable_database(exc: Exception) -> SettingsError:
+    reason = exc.strerror if isinstance(exc, OSError) else getattr(exc, "orig", None)
+    return SettingsError(f"The setting DATABASE_URL is wrong: it can't be used ({reason}).")
 
 
 def _service(settings: Settings, session: requests.Session) -> ProfileService:
@@ -146,6 +161,10 @@ def _connector(
         clock=clock,
         max_deadline_seconds=settings.connector_deadline_seconds,
     )
+
+
+def _guarded(application: WSGIApplication) -> WSGIApplication:
+    return whole_bodies(single_slashes(application))
 
 
 def _either(connector: WSGIApplication, endpoint: WSGIApplication) -> WSGIApplication:

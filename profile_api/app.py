@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any, Final
 
 from flask import Flask, Response, g, jsonify, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException
 
 from profile_api import failures
 from profile_api.failures import Failure
 from profile_api.keys import TEST_KEY
-from profile_api.services import ProfileService, profile_in
+from profile_api.services import MAX_ANSWER_BYTES, ProfileService, profile_in
 from profile_api.store import CREDITS_PER_REQUEST, Key, Store, seconds_to_next_window
 from wire.json_text import parse_json
 
@@ -32,6 +32,8 @@ def create_app(*, store: Store, service: ProfileService, now: Callable[[], datet
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the profile stays as it came
+    # Escaped, text beyond ASCII would double in size, and callers bound what they read.
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]  # of the default provider
     app.url_map.strict_slashes = False
     endpoint = _Endpoint(store, service, now)
     app.add_url_rule(PATH, "get_tiktok_profile", endpoint.answer, methods=["POST"])
@@ -58,8 +60,10 @@ class _Endpoint:
         try:
             if key.credits < CREDITS_PER_REQUEST:
                 raise failures.insufficient_credits()
-            profile = profile_in(self.service.fetch(handle), handle)
+            response = _answer(profile_in(self.service.fetch(handle), handle))
             if not self.store.charge(key.id, request_source=source, handle=handle, now=self.now()):
+                # It may have been switched off meanwhile, which is no lack of credits.
+                self._authenticate()
                 raise failures.insufficient_credits()
         except Exception as exc:
             status = exc.status if isinstance(exc, Failure) else 500
@@ -67,7 +71,7 @@ class _Endpoint:
                 key.id, request_source=source, handle=handle, status=status, now=self.now()
             )
             raise
-        return jsonify(profile)
+        return response
 
     def _authenticate(self) -> Key:
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
@@ -99,17 +103,26 @@ class _Endpoint:
             raise failures.key_rate_limited(seconds_to_next_window(now))
 
 
+def _answer(profile: Mapping[str, Any]) -> Response:
+    """The answer, made before it is charged. Raises the documented `Failure` where it grew too large."""
+    response = jsonify(profile)
+    if len(response.get_data()) > MAX_ANSWER_BYTES:
+        raise failures.invalid_format()
+    return response
+
+
 def _body() -> Mapping[str, Any]:
     try:
         body = parse_json(request.get_data())
-    except ValueError as exc:
+    except (ValueError, BadRequest) as exc:
         raise failures.invalid_json() from exc
     # Valid JSON without a handle in it: the next check says what is missing.
     return body if isinstance(body, dict) else {}
 
 
 def _request_source(body: Mapping[str, Any]) -> str:
-    source = body.get("requestSource") or "API"
+    source = body.get("requestSource")
+    source = "API" if source is None or source == "" else source
     if source not in REQUEST_SOURCES:
         raise failures.invalid_request_source(REQUEST_SOURCES)
     return str(source)

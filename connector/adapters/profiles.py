@@ -70,10 +70,11 @@ class ProfileClient:
     def check_key(self, *, api_key: str, request_source: str, deadline: Deadline) -> RateLimit:
         """Asks without a handle: the endpoint checks the key first, so 400 means a good one."""
         reply = self._send_retrying({"requestSource": request_source}, api_key, deadline)
-        if reply.status == 400:
+        # Any web server answers 400 to something; the API says what it misses.
+        if reply.status == 400 and _message(reply, api_key):
             return _rate_limit(reply)
-        if reply.status == 200:
-            raise UpstreamInvalid("The profile API answered a request without a handle.")
+        if reply.status in (200, 400):
+            raise UpstreamInvalid("There is no profile API at the configured address.")
         raise self._failure(reply, api_key)
 
     def _send_retrying(self, body: Mapping[str, Any], api_key: str, deadline: Deadline) -> Reply:

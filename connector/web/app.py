@@ -29,6 +29,8 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]  # rows keep the catalog's order
+    # Zapier takes at most 6 MB, which escaped text beyond ASCII would reach at half its length.
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]  # of the default provider
     # Zapier refuses a redirect that ends on loopback, and a redirected POST loses its body.
     app.url_map.strict_slashes = False
     register_trace(app)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from flask import Flask, Response, g, jsonify
 from werkzeug.exceptions import HTTPException
@@ -35,6 +35,7 @@ REFUSALS: Final[Mapping[int, tuple[str, str]]] = {
     404: ("not_found", "Check the address; GET / lists what there is."),
     405: ("method_not_allowed", "Use one of the methods in the Allow header."),
     413: ("payload_too_large", "Send less than 1 MB."),
+    414: ("address_too_long", "Send the input in the body; an address holds 8 KB."),
     500: ("internal_error", "This is a fault of the connector. Report it with the request id."),
 }
 
@@ -53,8 +54,10 @@ def documented() -> Iterator[tuple[int, str, bool, str]]:
 
 
 def _connector_error(error: ConnectorError) -> Response:
+    request_id = g.get("request_id")
     response = _answer(
-        STATUSES[type(error)], error.code, error.message, error.advice, retryable=error.retryable
+        STATUSES[type(error)],
+        _body(error.message, error.code, error.advice, request_id, retryable=error.retryable),
     )
     if error.retry_after_seconds is not None:
         response.headers["Retry-After"] = str(error.retry_after_seconds)
@@ -63,29 +66,42 @@ def _connector_error(error: ConnectorError) -> Response:
     return pass_on(error.rate_limit, response)
 
 
+def refusal_body(status: int, message: str, request_id: str | None) -> dict[str, Any]:
+    """The published body for what is refused before any use case sees it."""
+    code, advice = REFUSALS.get(status, REFUSALS[400 if status < 500 else 500])
+    return _body(message, code, advice, request_id, retryable=False)
+
+
 def _refusal(error: HTTPException) -> Response:
     status = error.code or 500
-    code, advice = REFUSALS.get(status, REFUSALS[400 if status < 500 else 500])
-    response = _answer(status, code, f"{error.name}.", advice, retryable=False)
+    response = _answer(status, refusal_body(status, f"{error.name}.", g.get("request_id")))
     if allowed := getattr(error, "valid_methods", None):
         response.headers["Allow"] = ", ".join(sorted(allowed))
     return response
 
 
 def _fault(error: Exception) -> Response:
-    log.exception("request %s failed: %s", g.get("request_id"), type(error).__name__)
-    code, advice = REFUSALS[500]
-    return _answer(500, code, "The connector failed unexpectedly.", advice, retryable=False)
+    request_id = g.get("request_id")
+    log.exception("request %s failed: %s", request_id, type(error).__name__)
+    return _answer(500, refusal_body(500, "The connector failed unexpectedly.", request_id))
 
 
-def _answer(status: int, code: str, message: str, advice: str, *, retryable: bool) -> Response:
-    body = {
-        "error": message,
-        "error_code": code,
-        "retryable": retryable,
-        "advice": advice,
-        "request_id": g.get("request_id"),
-    }
-    response = jsonify(_BODY.dump(body))
+def _body(
+    message: str, code: str, advice: str, request_id: str | None, *, retryable: bool
+) -> dict[str, Any]:
+    body: dict[str, Any] = _BODY.dump(
+        {
+            "error": message,
+            "error_code": code,
+            "retryable": retryable,
+            "advice": advice,
+            "request_id": request_id,
+        }
+    )
+    return body
+
+
+def _answer(status: int, body: dict[str, Any]) -> Response:
+    response = jsonify(body)
     response.status_code = status
     return response

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Request
 from marshmallow import Schema, ValidationError
+from werkzeug.exceptions import BadRequest
 
 from connector.domain.errors import InvalidApiKey, InvalidInput
 from wire.json_text import parse_json
@@ -37,6 +38,8 @@ def load_input(request: Request, schema: Schema) -> dict[str, Any]:
         values: dict[str, Any] = schema.load(
             _given(request.args.to_dict()) | _given(_body(request))
         )
+    except BadRequest as exc:
+        raise InvalidInput("The request body is incomplete or malformed.") from exc
     except ValidationError as exc:
         raise InvalidInput(_sentence(exc)) from exc
     return values

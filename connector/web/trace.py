@@ -10,7 +10,8 @@ import uuid
 from flask import Flask, Response, g, request
 
 log = logging.getLogger("connector.requests")
-_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+# Not what may be a key, put there by mistake.
+_ID = re.compile(r"(?!sk_)[A-Za-z0-9._-]{8,64}")
 
 
 def register_trace(app: Flask) -> None:

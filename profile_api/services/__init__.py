@@ -46,9 +46,14 @@ def profile_in(answer: ServiceAnswer, handle: str) -> Mapping[str, Any]:
         raise failures.profile_not_found(handle)
     if not user and payload.get("error"):
         raise failures.issue_reported()
-    if not isinstance(user, dict) or not user:
+    if not isinstance(user, dict) or not any(map(_is_name, map(user.get, ("id", "uniqueId")))):
         raise failures.invalid_format()
     return payload
+
+
+def _is_name(value: object) -> bool:
+    """Whether a user can be told by it: text or a number, and not nothing."""
+    return isinstance(value, (str, int)) and not isinstance(value, bool) and bool(value)
 
 
 def _failure(status: int, handle: str) -> Failure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -69,8 +70,9 @@ class Endpoint:
 
     def post(self, key: str | None = None, body: Any = None, **options: Any) -> TestResponse:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        content = {"data": body} if isinstance(body, bytes) else {"json": body}
-        return self.client.post(PATH, headers=headers, **content, **options)
+        # Not the application's own encoder, which escapes nothing.
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.client.post(PATH, headers=headers, data=content, **options)
 
     def credits(self) -> list[int]:
         return [row.credits for row in self.store.list_keys()]
@@ -113,7 +115,7 @@ def test_source_is_recorded(endpoint: Endpoint, source: str) -> None:
     assert endpoint.store.latest_requests(1)[0].request_source == source
 
 
-@pytest.mark.parametrize("source", [None, "", 0])
+@pytest.mark.parametrize("source", [None, ""])
 def test_source_is_api_unless_said(endpoint: Endpoint, source: object) -> None:
     """A header does not set it."""
     headers = {"Authorization": f"Bearer {endpoint.key()}", "requestSource": "ZAPIER"}
@@ -122,7 +124,9 @@ def test_source_is_api_unless_said(endpoint: Endpoint, source: object) -> None:
     assert endpoint.store.latest_requests(1)[0].request_source == "API"
 
 
-@pytest.mark.parametrize("source", ["zapier", "N8N", 5, ["ZAPIER"], {"a": 1}, True])
+@pytest.mark.parametrize(
+    "source", ["zapier", "N8N", 5, 0, ["ZAPIER"], [], {"a": 1}, {}, True, False]
+)
 def test_unknown_source_is_refused(endpoint: Endpoint, source: object) -> None:
     response = endpoint.post(endpoint.key(), {"handle": "someone", "requestSource": source})
     assert error(response) == (400, "'requestSource' must be one of API, MAKE_DOT_COM, ZAPIER.")
@@ -331,6 +335,9 @@ def test_service_behind_gets_handle_and_key(store: Store, upstream: FakeUpstream
         (reply(200, []), failures.invalid_format()),
         (reply(200, {"user": {}}), failures.invalid_format()),
         (reply(200, {"user": "x"}), failures.invalid_format()),
+        (reply(200, {"user": {"nickname": "x"}}), failures.invalid_format()),
+        (reply(200, {"user": {"id": True, "uniqueId": [1]}}), failures.invalid_format()),
+        (reply(200, {"user": {"id": "1"}, "n": [1e99] * 1_500_000}), failures.invalid_format()),
         (reply(200, {"error": "x"}), failures.issue_reported()),
         (reply(200, {"account_deactivated": True}), failures.profile_not_found("judged")),
         (reply(200, b" " * 9_000_000), failures.invalid_format()),
@@ -346,6 +353,28 @@ def test_failing_service_gives_the_documented_answer(
     endpoint = Endpoint(store, service_at(upstream.url))
     response = endpoint.post(endpoint.key(), {"handle": "judged"})
     assert error(response) == (expected.status, expected.message)
+    assert endpoint.credits() == [100]
+
+
+def test_text_beyond_ascii_does_not_grow(store: Store, upstream: FakeUpstream) -> None:
+    """Escaped it would, past what callers read, and be charged for nothing."""
+    text = json.dumps({"user": {"id": "1", "signature": "田" * 2_000_000}}, ensure_ascii=False)
+    upstream.answers("long.bio", reply(200, text.encode()))
+    endpoint = Endpoint(store, service_at(upstream.url))
+    response = endpoint.post(endpoint.key(), {"handle": "long.bio"})
+    assert response.status_code == 200
+    assert len(response.data) < 1.01 * len(text.encode())
+
+
+def test_key_switched_off_meanwhile_is_no_lack_of_credits(store: Store) -> None:
+    """The owner should not be told to top up."""
+
+    def switch_off(_seconds: float) -> None:
+        store.set_active(1, False)
+
+    endpoint = Endpoint(store, EmbeddedService(now=Clock().now, sleep=switch_off))
+    response = endpoint.post(endpoint.key(), {"handle": "test_slow"})
+    assert error(response) == (401, "API key is invalid or missing.")
     assert endpoint.credits() == [100]
 
 

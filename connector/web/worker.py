@@ -1,0 +1,43 @@
+"""The web server's worker: what gunicorn refuses by itself is refused in our words, without echoes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import uuid
+from typing import Any
+
+import gunicorn.util
+from gunicorn.http.errors import ParseException
+from gunicorn.workers.gthread import ThreadWorker
+
+from connector.web.errors import refusal_body
+
+log = logging.getLogger("connector.requests")
+
+
+class DiscreetWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """Refuses a malformed request without repeating it: a misspelt header may hold a key."""
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Any) -> None:
+        """Called by gunicorn, which logs the exception's text."""
+        if isinstance(exc, ParseException):
+            texts = {n: "(not shown)" for n, v in vars(exc).items() if isinstance(v, str | bytes)}
+            vars(exc).update(texts)
+        super().handle_error(req, client, addr, exc)
+
+
+def write_error(client: socket.socket, status: int, reason: str, _text: str) -> None:
+    """In place of gunicorn's own, which answers HTML with what it was sent in it."""
+    request_id = uuid.uuid4().hex
+    body = json.dumps(refusal_body(status, f"{reason}.", request_id)).encode()
+    head = (
+        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+        f"X-Request-ID: {request_id}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    log.info("(refused unread) %d request_id=%s", status, request_id)
+    gunicorn.util.write_nonblock(client, head.encode() + body)
+
+
+gunicorn.util.write_error = write_error
