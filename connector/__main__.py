@@ -29,7 +29,7 @@ def cli(context: click.Context) -> None:
 @click.pass_obj
 def migrate(settings: Settings) -> None:
     """Bring the database to the shape that this version expects."""
-    bootstrap.migrate_database(settings)
+    _migrate(settings)
     click.echo("The database is up to date.")
 
 
@@ -37,7 +37,7 @@ def migrate(settings: Settings) -> None:
 @click.pass_obj
 def serve(settings: Settings) -> None:
     """Migrate, then serve everything on one port until Ctrl-C or SIGTERM."""
-    bootstrap.migrate_database(settings)
+    _migrate(settings)
     sys.exit(serve_until_stopped(settings, test_key=bootstrap.test_key(settings)))
 
 
@@ -61,6 +61,13 @@ def export(kind: str, *, allow_removal: bool) -> None:
         path.write_text(text, "utf-8")
         click.echo(f"wrote {path}")
     click.echo(f"{len(files)} files are up to date; {len(changed)} had to be written.")
+
+
+def _migrate(settings: Settings) -> None:
+    try:
+        bootstrap.migrate_database(settings)
+    except SettingsError as exc:
+        raise click.ClickException(str(exc)) from exc
 
 
 def _text_of(path: Path) -> str | None:

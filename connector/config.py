@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -20,6 +21,7 @@ def _address(text: str) -> None:
     try:
         parts = urlsplit(text)
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        usable = usable and not re.search(r"\s", text)
     except ValueError:
         usable = False
     if not usable:
@@ -35,8 +37,19 @@ def _base_address(text: str) -> None:
 
 
 def _sqlite(text: str) -> None:
-    if not text.startswith("sqlite:///"):
+    # Each process and connection would have a database of its own in memory.
+    if text.removeprefix("sqlite:///") in (text, "", ":memory:"):
         raise ValidationError("must be a SQLite address such as sqlite:///var/connector.db.")
+
+
+def _host(text: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9.:-]+", text):
+        raise ValidationError("must be an address or a name, such as 127.0.0.1 or ::1.")
+
+
+def _header(text: str) -> None:
+    if not re.fullmatch(r"[\x21-\x7e]+", text):
+        raise ValidationError("must be printable ASCII without spaces, as it goes into a header.")
 
 
 def _setting(default: Any, kind: kinds.Field[Any], help: str) -> Any:  # noqa: A002  # as in schemas
@@ -54,7 +67,7 @@ class Settings:
 
     host: str = _setting(
         "127.0.0.1",
-        kinds.String(),
+        kinds.String(validate=_host),
         "Address to listen on; 0.0.0.0 for every network interface.",
     )
     port: int = _setting(8000, _whole(1, 65535), "Port to listen on.")
@@ -73,7 +86,9 @@ class Settings:
         kinds.String(validate=_address),
         "Full address of the service behind the embedded endpoint. Empty: sample data.",
     )
-    profile_service_key: str | None = _setting(None, kinds.String(), "Bearer key for that service.")
+    profile_service_key: str | None = _setting(
+        None, kinds.String(validate=_header), "Bearer key for that service."
+    )
     connector_deadline_seconds: int = _setting(
         60,
         _whole(1, 60),
@@ -92,6 +107,12 @@ class Settings:
         kinds.String(validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),
         "How much is logged: DEBUG, INFO, WARNING or ERROR.",
     )
+
+    @property
+    def netloc(self) -> str:
+        """Host and port as an address holds them."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:

@@ -65,26 +65,30 @@ def _stop(server: subprocess.Popen[bytes], signals: list[int]) -> int:
 
 
 def _check_port_is_free(settings: Settings) -> None:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        with socket.create_server((settings.host, settings.port)):
+        with socket.create_server((settings.host, settings.port), family=family):
             pass
     except OSError as exc:
         raise click.ClickException(
-            f"Can't listen on {settings.host}:{settings.port} ({exc.strerror})."
+            f"Can't listen on {settings.netloc} ({exc.strerror})."
             " Choose another port: PORT=8001 make run"
         ) from exc
 
 
 def _is_ready(settings: Settings) -> bool:
     try:
-        return requests.get(f"{_address(settings)}/readyz", timeout=2).ok
+        with requests.Session() as session:
+            # A proxy of the environment is for the outside.
+            session.trust_env = False
+            return session.get(f"{_address(settings)}/readyz", timeout=2).ok
     except requests.RequestException:
         return False
 
 
 def _address(settings: Settings) -> str:
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host  # noqa: S104  # compared
-    return f"http://{host}:{settings.port}"
+    everywhere = settings.host in ("0.0.0.0", "::")  # noqa: S104  # compared
+    return f"http://127.0.0.1:{settings.port}" if everywhere else f"http://{settings.netloc}"
 
 
 def _welcome(settings: Settings, test_key: str | None) -> str:

@@ -15,6 +15,15 @@ OPEN_STORE = "profile_api.open_store"
 """The key in `click.Context.meta` of a function that opens the `Store`."""
 
 
+_KEY_ID = click.IntRange(1, 2**63 - 1)
+
+
+def _readable(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    if not value.isprintable() or not value.strip():
+        raise click.BadParameter("must be a line of readable text.")
+    return value.strip()
+
+
 @click.group()
 @click.pass_context
 def keys(context: click.Context) -> None:
@@ -23,7 +32,7 @@ def keys(context: click.Context) -> None:
 
 
 @keys.command()
-@click.option("--name", required=True, help="Whose key it is.")
+@click.option("--name", required=True, callback=_readable, help="Whose key it is.")
 @click.option(
     "--credits",
     "amount",
@@ -65,7 +74,7 @@ def list_keys(store: Store) -> None:
 
 
 @keys.command("top-up")
-@click.argument("key_id", type=int)
+@click.argument("key_id", type=_KEY_ID)
 @click.argument("amount", metavar="CREDITS", type=click.IntRange(1, MAX_CREDITS))
 @click.pass_obj
 def top_up(store: Store, key_id: int, amount: int) -> None:
@@ -77,7 +86,7 @@ def top_up(store: Store, key_id: int, amount: int) -> None:
 
 
 @keys.command()
-@click.argument("key_id", type=int)
+@click.argument("key_id", type=_KEY_ID)
 @click.pass_obj
 def deactivate(store: Store, key_id: int) -> None:
     """Refuse the key KEY_ID from now on; `activate` takes it back."""
@@ -85,7 +94,7 @@ def deactivate(store: Store, key_id: int) -> None:
 
 
 @keys.command()
-@click.argument("key_id", type=int)
+@click.argument("key_id", type=_KEY_ID)
 @click.pass_obj
 def activate(store: Store, key_id: int) -> None:
     """Accept the key KEY_ID again."""
@@ -137,7 +146,12 @@ def _no_such_key(key_id: int) -> click.ClickException:
 
 
 def _table(head: tuple[str, ...], rows: list[Any]) -> None:
-    cells = [head, *(tuple(map(str, row)) for row in rows)]
+    cells = [head, *(tuple(map(_printable, row)) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
         click.echo("  ".join(map(str.ljust, line, widths)).rstrip())
+
+
+def _printable(value: object) -> str:
+    """Without what would draw over the table: handles and names are whatever was typed."""
+    return "".join(c if c.isprintable() else "?" for c in str(value))

@@ -39,7 +39,12 @@ def make_run(folder: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[s
         process = subprocess.Popen(
             ["make", "--no-print-directory", "run"],
             cwd=ROOT,
-            env=clean_environment(DATABASE_URL=f"sqlite:///{folder}/run.db", **settings),
+            # A proxy for the outside must not keep it from seeing itself.
+            env=clean_environment(
+                DATABASE_URL=f"sqlite:///{folder}/run.db",
+                http_proxy="http://127.0.0.1:9",
+                **settings,
+            ),
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,

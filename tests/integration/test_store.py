@@ -109,7 +109,11 @@ def test_operator_keeps_keys(tmp_path: Path) -> None:
         (("keys", "top-up", "7", "5"), "There is no key 7"),
         (("keys", "deactivate", "7"), "There is no key 7"),
         (("keys", "top-up", "1", "0"), "Invalid value for 'CREDITS'"),
+        (("keys", "top-up", "9" * 30, "5"), "Invalid value for 'KEY_ID'"),
+        (("keys", "activate", "9" * 30), "Invalid value for 'KEY_ID'"),
         (("keys", "create"), "Missing option '--name'"),
+        (("keys", "create", "--name", "a\nb"), "must be a line of readable text"),
+        (("keys", "create", "--name", "\udcff"), "must be a line of readable text"),
         (("keys", "create", "--name", "x", "--credits", "-1"), "Invalid value for '--credits'"),
     ],
 )
@@ -120,6 +124,31 @@ def test_operator_is_told_what_is_wrong(
     result = run(tmp_path, *words)
     assert result.returncode != 0
     assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_handle_can_not_draw_over_the_list(tmp_path: Path) -> None:
+    """What was asked for is shown, and moves no cursor and starts no line."""
+    run(tmp_path, "migrate")
+    engine = open_engine(f"sqlite:///{tmp_path}/new/keys.db")
+    Store(engine).create_key("sk_x", name="x", credits=1, now=NOW)
+    Store(engine).log_failure(
+        1, request_source="API", handle="a\x1b[2J\nforged\u202e", status=404, now=NOW
+    )
+    engine.dispose()
+    listed = run(tmp_path, "keys", "requests").stdout
+    assert "a?[2J?forged?" in listed
+    assert len(listed.splitlines()) == 2
+
+
+@pytest.mark.parametrize("command", ["migrate", "serve", "keys list"])
+@pytest.mark.parametrize("place", ["a folder", "not a database", "below a file"])
+def test_unusable_database_is_explained(tmp_path: Path, command: str, place: str) -> None:
+    (tmp_path / "file").write_text("hello " * 1000)
+    path = {"a folder": "", "not a database": "/file", "below a file": "/file/x.db"}[place]
+    result = run(tmp_path, *command.split(), DATABASE_URL=f"sqlite:///{tmp_path}{path}")
+    assert result.returncode == 1
+    assert "DATABASE_URL" in result.stderr
     assert "Traceback" not in result.stderr
 
 

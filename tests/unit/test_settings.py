@@ -34,12 +34,25 @@ def test_empty_variable_counts_as_unset() -> None:
         ("PROFILE_API_URL", "https://[bad"),
         ("PROFILE_API_URL", "https://x:99999999"),
         ("PROFILE_SERVICE_URL", "https://x/?key=s3cret"),
+        ("PROFILE_SERVICE_URL", "https://exa mple.com"),
+        ("PROFILE_SERVICE_KEY", "s3cret ключ"),
+        ("DATABASE_URL", "sqlite:///"),
+        ("DATABASE_URL", "sqlite:///:memory:"),
+        ("HOST", "[::1]"),
+        ("HOST", "a b"),
     ],
 )
 def test_wrong_value_is_named_but_not_repeated(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"The setting {name} is wrong: ") as refused:
         Settings.from_env({name: value})
     assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "netloc"), [("127.0.0.1", "127.0.0.1:8000"), ("::1", "[::1]:8000")]
+)
+def test_address_holds_the_host_as_addresses_do(host: str, netloc: str) -> None:
+    assert Settings.from_env({"HOST": host}).netloc == netloc
 
 
 def test_secrets_do_not_show_in_repr() -> None:
