@@ -13,16 +13,18 @@ from connector.exports.documents import (
     fields_table,
     inputs_table,
     keys_list,
+    mapping_table,
     render_document,
+    steps_table,
     table,
 )
-from connector.exports.zapier import render_zapier
+from connector.exports.zapier import render_zapier, title_case
 from connector.exports.zapier_promises import broken_promises
 from connector.web import errors
 from schemas.catalog import CATALOG, Catalog
 from schemas.video import Video
 
-DOCUMENTS: Final = ("README.md",)
+DOCUMENTS: Final = ("README.md", "docs/zapier.md", "docs/make.md", "docs/http.md")
 
 
 def document_tables(catalog: Catalog) -> dict[str, str]:
@@ -32,6 +34,8 @@ def document_tables(catalog: Catalog) -> dict[str, str]:
         "inputs": inputs_table(catalog),
         "fields": fields_table(catalog.actions[0].output),
         "video-keys": keys_list(Video),
+        **_platform_tables(catalog, "zapier", case=title_case),
+        **_platform_tables(catalog, "make", case=str),
         "errors": table(
             ("status", "`error_code`", "`retryable`", "what to do"),
             (
@@ -51,6 +55,17 @@ def document_tables(catalog: Catalog) -> dict[str, str]:
             ((f"`{handle}`", what) for handle, what in bootstrap.reserved_handles()),
         ),
         "sample-handles": ", ".join(f"`{handle}`" for handle in bootstrap.sample_handles()),
+    }
+
+
+def _platform_tables(
+    catalog: Catalog, platform: str, *, case: Callable[[str], str]
+) -> dict[str, str]:
+    action = catalog.actions[0]
+    return {
+        f"{platform}-steps": steps_table(catalog, case=case),
+        f"{platform}-inputs": mapping_table(action.input, case=case),
+        f"{platform}-fields": mapping_table(action.output, case=case),
     }
 
 

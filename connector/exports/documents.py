@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from marshmallow import Schema
 
 from schemas import fields
 from schemas.catalog import Catalog
-from schemas.fields import declared_fields, help_of, label_of
+from schemas.fields import declared_fields, help_of, label_of, line_items
 
 KINDS: Mapping[type, str] = {
     fields.Text: "text",
@@ -67,6 +67,27 @@ def inputs_table(catalog: Catalog) -> str:
         ("input", "label", "kind", "what it is", "for"),
         ((*cells, ", ".join(f"`{key}`" for key in keys)) for cells, keys in takers.items()),
     )
+
+
+def steps_table(catalog: Catalog, *, case: Callable[[str], str]) -> str:
+    """Actions and searches as a platform shows them, whose labels `case` writes."""
+    return table(
+        ("step", "what it does"), ((case(step.label), step.description) for step in catalog)
+    )
+
+
+def mapping_table(schema: type[Schema], *, case: Callable[[str], str]) -> str:
+    """The fields of `schema` by the labels that a platform shows, line items after their list."""
+    return table(("field", "key", "what it says"), _mapped(schema, case))
+
+
+def _mapped(schema: type[Schema], case: Callable[[str], str]) -> Iterator[tuple[str, str, str]]:
+    for key, f in declared_fields(schema).items():
+        label = case(label_of(f))
+        yield label, f"`{key}`", help_of(f)
+        if items := line_items(f):
+            for child, child_key, text in _mapped(items, case):
+                yield f"{label}: {child}", f"`{key}[]{child_key[1:]}", text
 
 
 def keys_list(schema: type[Schema]) -> str:

@@ -167,9 +167,11 @@ def _input_field(key: str, declared: Field) -> dict[str, Any]:
 
 def _output_fields(key: str, declared: Field) -> Iterator[dict[str, Any]]:
     """One field, or one for each key of its line items."""
+    label = title_case(label_of(declared))
     if items := line_items(declared):
         for child, described in declared_fields(items).items():
-            yield from _output_fields(f"{key}[]{child}", described)
+            for field in _output_fields(f"{key}[]{child}", described):
+                yield {**field, "label": f"{label}: {field['label']}"}
         return
     kind: Mapping[str, object]
     if isinstance(declared, fields.Items):
@@ -177,7 +179,7 @@ def _output_fields(key: str, declared: Field) -> Iterator[dict[str, Any]]:
         kind = {**_KINDS[declared.of], "list": True} if declared.of in _KINDS else {}
     else:
         kind = _KINDS[type(declared)]
-    yield {"key": key, "label": title_case(label_of(declared)), **kind}
+    yield {"key": key, "label": label, **kind}
 
 
 def _json(value: object) -> str:

@@ -59,6 +59,13 @@ def test_every_step_of_the_catalog_is_there() -> None:
     assert set(DEFINITION["searches"]) == {search.key for search in CATALOG.searches}
 
 
+def test_files_that_a_push_must_not_forget_are_there() -> None:
+    """Zapier's tool looks for what is required, and overlooks what newer Nodes load in its place."""
+    settings = json.loads((PACKAGE / ".zapierapprc").read_text("utf-8"))
+    named = {str(PACKAGE / name) for name in settings["includeInBuild"]}
+    assert named == set(map(str, PACKAGE.glob("node_modules/*/require.mjs")))
+
+
 def test_definition_has_no_fault_in_zapiers_own_schema(engine: Engine) -> None:
     """As `zapier-platform validate` would judge it before a push."""
     assert engine.validate() == []
