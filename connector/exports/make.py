@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from connector.exports import make_requests as requests
+from connector.exports import make_requests
 from connector.exports.make_fields import Spec, camel, interface, parameters, sample
 from connector.exports.make_readme import render_readme
 from schemas.catalog import Action, Catalog
@@ -45,7 +45,7 @@ class Component:
 
 def render_make(catalog: Catalog, statuses: Iterable[int], base_url: str) -> dict[str, str]:
     """Every file of the app by its path, for a connector at `base_url` that answers `statuses`."""
-    error = requests.errors(statuses)
+    error = make_requests.errors(statuses)
     components = [
         _connection(catalog, base_url, error),
         *_modules(catalog),
@@ -53,7 +53,7 @@ def render_make(catalog: Catalog, statuses: Iterable[int], base_url: str) -> dic
     ]
     contents: dict[str, Any] = {
         "makecomapp.json": _manifest(components),
-        _BASE: requests.base(base_url, error),
+        _BASE: make_requests.base(base_url, error),
         _GROUPS: _groups(catalog),
     }
     for component in components:
@@ -74,22 +74,26 @@ def _connection(catalog: Catalog, base_url: str, error: Mapping[str, Any]) -> Co
         "connection",
         catalog.product.key,
         {"label": catalog.product.name, "connectionType": "basic"},
-        {"communication": requests.connection_test(base_url, error), "params": form},
+        {"communication": make_requests.connection_test(base_url, error), "params": form},
     )
 
 
 def _modules(catalog: Catalog) -> Iterator[Component]:
     for item in catalog.actions:
-        yield _module(catalog, item, "action", requests.action(item), parameters(item.input))
+        yield _module(catalog, item, "action", make_requests.action(item), parameters(item.input))
     for found in catalog.searches:
         form = [*parameters(found.input), _LIMIT]
-        yield _module(catalog, found, "search", requests.search(found), form)
+        yield _module(catalog, found, "search", make_requests.search(found), form)
     call = catalog.universal
-    yield _module(catalog, call, "universal", requests.universal(call), _call_form(catalog))
+    yield _module(catalog, call, "universal", make_requests.universal(call), _call_form(catalog))
 
 
 def _module(
-    catalog: Catalog, item: Action, kind: str, communication: requests.Request, form: list[Spec]
+    catalog: Catalog,
+    item: Action,
+    kind: str,
+    communication: make_requests.Request,
+    form: list[Spec],
 ) -> Component:
     about = {
         "label": item.label,
@@ -104,7 +108,7 @@ def _module(
         "staticParams": [],
         "mappableParams": form,
         "interface": interface(item.output),
-        "samples": sample(item.output, request_source=requests.PLATFORM.request_source),
+        "samples": sample(item.output, request_source=make_requests.PLATFORM.request_source),
     }
     name = UNIVERSAL_ID if kind == "universal" else camel(item.key)
     return Component("module", name, about, codes)
@@ -117,7 +121,7 @@ def _call_form(catalog: Catalog) -> list[Spec]:
     chosen: dict[str, Spec] = {
         "url": {
             "type": "select",
-            "options": f"rpc://{requests.rpc_id(endpoints)}",
+            "options": f"rpc://{make_requests.rpc_id(endpoints)}",
             "editable": True,
             "mode": "edit",
         },
@@ -135,9 +139,9 @@ def _pick_lists(catalog: Catalog) -> Iterator[Component]:
     for item in catalog.pick_lists:
         yield Component(
             "rpc",
-            requests.rpc_id(item),
+            make_requests.rpc_id(item),
             {"label": item.label, "connection": catalog.product.key},
-            {"communication": requests.pick_list(item), "params": []},
+            {"communication": make_requests.pick_list(item), "params": []},
         )
 
 

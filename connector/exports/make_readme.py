@@ -71,8 +71,8 @@ Generated from the connector's catalog: change that and export again, not these 
 
 {modules}
 
-Every module shows the same fields as any other way into the connector. Fields that the connector
-finds beyond those come after them; Make learns such fields from the first run.
+A profile has the same fields here as anywhere else in the connector. What it finds beyond those
+comes after them; Make learns such fields from the first run.
 
 ## Set the address
 
@@ -90,8 +90,19 @@ It must be an HTTPS address that Make can reach, and end without a slash.
 With the [Make Apps Editor for Visual Studio Code]({guide}):
 
 1. In Make, create an empty app. Its name is for you to choose; leave other companies' names out.
-2. Open the copy, and add your app to `origins` in `makecomapp.json`: the label, the zone's API
-   address, the app's id and version, and a file with your API token. Keep that file out of Git.
+2. Open the copy, and add your app to `origins` in `makecomapp.json`, with the address of your own
+   zone. The last file holds your API token for Make: keep it out of Git.
+
+   ```json
+   {{
+     "label": "Production",
+     "baseUrl": "https://eu1.make.com/api",
+     "appId": "YOUR-APP-ID",
+     "appVersion": 1,
+     "apikeyFile": ".secrets/apikey"
+   }}
+   ```
+
 3. Right-click `makecomapp.json` and choose to deploy. New components are created in the app.
 4. Make a connection with an API key of the profile API. It is tested by `GET /{platform}/me`,
    which costs nothing.

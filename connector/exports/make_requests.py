@@ -79,7 +79,10 @@ def connection_test(base_url: str, error: Mapping[str, Any]) -> Request:
 
 
 def action(item: Action) -> Request:
-    """One object in the answer, and an error rather than an empty bundle without it."""
+    """One object in the answer, and an error rather than an empty bundle without it.
+
+    Raises ValueError where no output key can tell the two apart.
+    """
     return {
         **_post(f"actions/{item.key}", item),
         "response": {"valid": _valid(item), "output": "{{body}}"},
@@ -132,9 +135,11 @@ def _post(path: str, item: Action) -> Request:
 
 def _valid(item: Action) -> dict[str, str]:
     # An answer repeats what was asked for, whatever else may be unknown, an id included.
-    key = next(key for key in declared_fields(item.output) if key in declared_fields(item.input))
+    repeated = [key for key in declared_fields(item.output) if key in declared_fields(item.input)]
+    if not repeated:
+        raise ValueError(f"{item.key}: no output key tells an answer from an empty one.")
     return {
-        "condition": f"{{{{body.{key}}}}}",
+        "condition": f"{{{{body.{repeated[0]}}}}}",
         "type": "DataError",
         "message": f"The answer holds no {item.noun.lower()}.",
     }

@@ -96,6 +96,15 @@ def test_kind_that_make_has_no_type_for_is_refused(kind: type[fields.Field[Any]]
         render(replace(CATALOG, actions=(replace(action, output=with_output(action, odd=odd)),)))
 
 
+def test_action_whose_empty_answer_looks_like_any_is_refused() -> None:
+    """A get module must not put out an empty bundle."""
+    (action,) = CATALOG.actions
+    output = {key: kind for key, kind in declared_fields(action.output).items() if key != "handle"}
+    changed = replace(action, output=Schema.from_dict(output))
+    with pytest.raises(ValueError, match="get_profile: no output key"):
+        render(replace(CATALOG, actions=(changed,)))
+
+
 def test_status_that_nobody_has_judged_is_refused() -> None:
     """Its type decides whether a scenario runs again."""
     with pytest.raises(KeyError):
