@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,20 @@ def test_form_is_checked_before_anything_is_sent(
         Runner(APP, connector.url).run(module, CONNECTION, **given)
     assert (error.value.type, error.value.message) == ("BundleValidationError", message)
     assert connector.received == []
+
+
+def test_base_says_how_long_to_wait(connector: FakeUpstream) -> None:
+    done = threading.Event()
+
+    def silent(_connection: socket.socket, _request: Received) -> None:
+        done.wait(60)
+
+    connector.scripts["x"] = silent
+    app = broken(APP, BASE, put("timeout", 200))
+    with pytest.raises(MakeError) as error:
+        Runner(app, connector.url).run("getProfile", CONNECTION, handle="x")
+    done.set()
+    assert error.value.type == "ConnectionError"
 
 
 MANIFEST = "makecomapp.json"

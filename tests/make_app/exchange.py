@@ -49,23 +49,26 @@ class Wire:
         refuse_unknown("response", request.get("response", {}), RESPONSE_KEYS)
         names = ("url", "method", "headers", "qs", "body")
         sent = {name: evaluate(request[name], variables) for name in names if name in request}
-        response = requests.request(
-            sent.get("method", "GET"),
-            self._address(sent["url"]),
-            params={name: value for name, value in sent.get("qs", {}).items() if value is not None},
-            headers=sent.get("headers", {}),
-            json=sent.get("body"),
-            timeout=self.timeout_seconds,
-            allow_redirects=False,
-        )
-        answer = Answer(
-            _parsed(response),
-            {name.lower(): value for name, value in response.headers.items()},
-            response.status_code,
-        )
+        answer = self._answer(sent)
         self._keep(sent, answer, request.get("log", {}))
         _judge(request.get("response", {}), answer, variables)
         return answer
+
+    def _answer(self, sent: Mapping[str, Any]) -> Answer:
+        try:
+            response = requests.request(
+                sent.get("method", "GET"),
+                self._address(sent["url"]),
+                params={name: v for name, v in sent.get("qs", {}).items() if v is not None},
+                headers=sent.get("headers", {}),
+                json=sent.get("body"),
+                timeout=self.timeout_seconds,
+                allow_redirects=False,
+            )
+        except requests.Timeout as exc:
+            raise MakeError("ConnectionError", "The request timed out.") from exc
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(_parsed(response), headers, response.status_code)
 
     def _address(self, url: str) -> str:
         if url.startswith(f"{self.app_base_url}/"):
