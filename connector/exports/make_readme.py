@@ -67,7 +67,8 @@ _TEXT: Final = """\
 
 {description}
 
-Generated from the connector's catalog: change that and export again, not these files.
+Generated from the connector's catalog: change that and export again, not these files. The guide,
+step by step, is `docs/make.md` in the connector's repository.
 
 {modules}
 
