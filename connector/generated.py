@@ -18,6 +18,7 @@ from connector.exports.documents import (
     steps_table,
     table,
 )
+from connector.exports.make import render_make
 from connector.exports.zapier import render_zapier, title_case
 from connector.exports.zapier_promises import broken_promises
 from connector.web import errors
@@ -25,6 +26,8 @@ from schemas.catalog import CATALOG, Catalog
 from schemas.video import Video
 
 DOCUMENTS: Final = ("README.md", "docs/zapier.md", "docs/make.md", "docs/http.md")
+# Stands for the operator's own address, which nobody can know here.
+EXAMPLE_BASE_URL: Final = "https://connector.example.com"
 
 
 def document_tables(catalog: Catalog) -> dict[str, str]:
@@ -79,9 +82,16 @@ def _zapier(_root: Path, catalog: Catalog) -> dict[str, str]:
     return {f"platforms/zapier/{name}": text for name, text in files.items()}
 
 
+def _make(_root: Path, catalog: Catalog) -> dict[str, str]:
+    statuses = {*errors.STATUSES.values(), *errors.REFUSALS}
+    files = render_make(catalog, statuses, EXAMPLE_BASE_URL)
+    return {f"platforms/make/{path}": text for path, text in files.items()}
+
+
 _RENDERERS: Final[Mapping[str, Callable[[Path, Catalog], dict[str, str]]]] = {
     "documents": _documents,
     "zapier": _zapier,
+    "make": _make,
 }
 KINDS: Final = tuple(_RENDERERS)
 

@@ -1,0 +1,111 @@
+"""Runs an app's connection, modules and pick lists against a connector that really answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.make_app.app import App, UnknownToEmulator
+from tests.make_app.exchange import Answer, Wire, merged, refuse_unknown
+from tests.make_app.form import fill_in
+from tests.make_app.iml import evaluate, is_true
+
+MAX_PAGES = 100
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A connection as Make keeps it: what was typed, and how it is told from others."""
+
+    parameters: Mapping[str, Any]
+    label: str
+    uid: str
+
+
+class Runner:
+    """One app in front of the connector at `base_url`. `log` is what Make would have logged."""
+
+    def __init__(self, app: App, base_url: str) -> None:
+        self.app = app
+        self._base = app.general("base")
+        self._wire = Wire(base_url, self._base["baseUrl"])
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        return self._wire.log
+
+    def connect(self, **typed: Any) -> Connection:
+        """A tested connection. Inherits nothing from the base, as in Make."""
+        (name,) = self.app.components("connection")
+        parameters = fill_in(self.app.form("connection", name), typed)
+        request = self.app.code("connection", name, "communication")
+        answer = self._wire.send(request, {"parameters": parameters})
+        scope = {"parameters": parameters, **vars(answer)}
+        metadata = evaluate(request["response"]["metadata"], scope)
+        refuse_unknown("metadata", metadata, {"type", "value"})
+        return Connection(
+            parameters, metadata["value"], evaluate(request["response"]["uid"], scope)
+        )
+
+    def run(self, module: str, connection: Connection, **given: Any) -> list[Any]:
+        """The bundles that the module puts out."""
+        entry = self.app.components("module")[module]
+        request = self._request("module", module)
+        variables = self._variables(connection, fill_in(self.app.form("module", module), given))
+        if entry["moduleType"] == "search":
+            return self._rows(request, variables)
+        if entry["moduleType"] in ("action", "universal"):
+            return [self._object(request, variables)]
+        raise UnknownToEmulator(f"the module type {entry['moduleType']!r}")
+
+    def choices(self, rpc: str, connection: Connection) -> list[Any]:
+        """The options that a select shows."""
+        variables = self._variables(connection, {})
+        return self._rows(self._request("rpc", rpc), variables)
+
+    def _request(self, kind: str, component: str) -> dict[str, Any]:
+        self._wire.timeout_seconds = self._base["timeout"] / 1000
+        return merged(self._base, self.app.code(kind, component, "communication"))
+
+    def _variables(self, connection: Connection, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        return {"connection": connection.parameters, "parameters": parameters}
+
+    def _object(self, request: dict[str, Any], variables: dict[str, Any]) -> Any:
+        for directive in ("iterate", "limit"):
+            if directive in request["response"]:
+                raise UnknownToEmulator(f"{directive} in a module that answers one object")
+        answer = self._wire.send(request, variables)
+        output = evaluate(request["response"]["output"], {**variables, **vars(answer)})
+        if not isinstance(output, dict):
+            raise UnknownToEmulator("a bundle that is no object")
+        return output
+
+    def _rows(self, request: dict[str, Any], variables: dict[str, Any]) -> list[Any]:
+        limit = evaluate(request["response"].get("limit"), variables)
+        rows: list[Any] = []
+        for answer in self._pages(request, variables):
+            rows += _iterated(request["response"], {**variables, **vars(answer)})
+            if limit is not None and len(rows) >= limit:
+                return rows[:limit]
+        return rows
+
+    def _pages(self, request: dict[str, Any], variables: dict[str, Any]) -> Iterator[Answer]:
+        pagination = request.get("pagination", {"condition": False})
+        refuse_unknown("pagination", pagination, {"qs", "condition"})
+        for _ in range(MAX_PAGES):
+            answer = self._wire.send(request, variables)
+            yield answer
+            variables = {**variables, **vars(answer)}
+            if not is_true(evaluate(pagination["condition"], variables)):
+                return
+            request = {**request, "qs": {**request.get("qs", {}), **pagination["qs"]}}
+        raise UnknownToEmulator(f"more than {MAX_PAGES} pages")
+
+
+def _iterated(response: Mapping[str, Any], scope: dict[str, Any]) -> Iterator[Any]:
+    items = evaluate(response["iterate"], scope)
+    if not isinstance(items, list):
+        raise UnknownToEmulator("iterate over what is no list")
+    for item in items:
+        yield evaluate(response["output"], {**scope, "item": item})
