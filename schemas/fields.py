@@ -80,7 +80,10 @@ class Json(fields.Field[Any]):
 
 
 class Timestamp(fields.AwareDateTime):
-    """A moment, in ISO 8601 with its offset; also read from Unix seconds, where 0 is no moment."""
+    """A moment in UTC, in the one spelling of ISO 8601 that Make shows as a date (milliseconds and Z).
+
+    Read in any spelling with an offset, also from Unix seconds, where 0 is no moment.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(format="iso", **kwargs)
@@ -89,6 +92,12 @@ class Timestamp(fields.AwareDateTime):
         if _UNIX_SECONDS.fullmatch(str(value)):
             return datetime.fromtimestamp(int(value), UTC)
         return super()._deserialize(value, attr, data, **kwargs)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        if value is None:
+            return None
+        text: str = value.astimezone(UTC).isoformat(timespec="milliseconds")
+        return text.replace("+00:00", "Z")
 
 
 def field(

@@ -26,7 +26,7 @@ from schemas.fields import (
 )
 from schemas.video import Video
 
-SAMPLE_FETCHED_AT = "2024-11-18T12:00:00+00:00"
+SAMPLE_FETCHED_AT = "2024-11-18T12:00:00.000Z"
 
 
 class Identity(Schema):
@@ -328,12 +328,12 @@ class Derived(Schema):
     )
     user_created_at = field(
         Timestamp,
-        label="Created at", sample="2019-02-19T16:42:27+00:00",
+        label="Created at", sample="2019-02-19T16:42:27.000Z",
         help="When the account was created.",
     )
     avatar_expires_at = field(
         Timestamp,
-        label="Avatar expires at", sample="2024-11-19T07:06:40+00:00",
+        label="Avatar expires at", sample="2024-11-19T07:06:40.000Z",
         help="Until when the avatar addresses work.",
     )
     engagement_per_video = field(

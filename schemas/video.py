@@ -27,7 +27,7 @@ class Video(Schema):
     )
     created_at = field(
         Timestamp, "createTime", "create_time",
-        label="Posted at", sample="2023-11-14T22:13:20+00:00",
+        label="Posted at", sample="2023-11-14T22:13:20.000Z",
         help="When the video was posted.",
     )
     play_count = field(

@@ -166,6 +166,7 @@ BREAKAGES: dict[Callable[[App], list[str]], list[tuple[str, Change, str]]] = {
         (GET_SAMPLE, put("hearts", "many"), "has no integer at hearts: 'many'."),
         (GET_SAMPLE, put("hearts", 2**53), "has no integer at hearts"),
         (GET_SAMPLE, put("user_id", 6659752019493208069), "has no text at user_id"),
+        (GET_SAMPLE, put("fetched_at", "2024-11-18T12:00:00+00:00"), "no date at fetched_at"),
         (GET_SAMPLE, put("fetched_at", "yesterday"), "has no date at fetched_at"),
         (GET_SAMPLE, put("warnings", [1]), "has no text at an item: 1."),
         (GET_SAMPLE, drop("recent_videos/0/id"), "the interface differ in ['id']."),

@@ -41,7 +41,7 @@ def test_documented_profile_comes_back_flat(server: Server, platform: str, key: 
     assert row["user_avatar_larger"] == user["avatarLarger"]
     assert row["user_profile_tab_show_play_list_tab"] is True
     assert row["stats_follower_count"] == stats["followerCount"]
-    assert row["user_created_at"] == "2019-02-19T16:42:27+00:00"
+    assert row["user_created_at"] == "2019-02-19T16:42:27.000Z"
     assert row["credits_used"] == 2
     assert row["warnings"] == []
 
@@ -108,7 +108,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "test_web_videos": {
         "recent_video_count": 2,
         "latest_video_id": "7301234567890123456",
-        "latest_video_created_at": "2023-11-14T22:13:20+00:00",
+        "latest_video_created_at": "2023-11-14T22:13:20.000Z",
         "latest_video_play_count": 1200000,
         "latest_video_url": "https://www.tiktok.com/@test_web_videos/video/7301234567890123456",
     },
@@ -134,7 +134,7 @@ def test_line_items_keep_what_is_not_documented(server: Server, key: str) -> Non
     assert newest["stats_collect_count"] == "510"
     assert newest["challenges"] == [{"id": "5678", "title": "pizza"}]
     assert oldest["play_count"] == 1234567
-    assert oldest["created_at"] == "2020-09-13T12:26:40+00:00"
+    assert oldest["created_at"] == "2020-09-13T12:26:40.000Z"
 
 
 @platforms
