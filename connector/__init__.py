@@ -1,1 +1,3 @@
 """What happens: requests in, one upstream call, flat rows out."""
+
+__version__ = "0.1.0"

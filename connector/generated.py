@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -54,8 +55,14 @@ def _documents(root: Path, catalog: Catalog) -> dict[str, str]:
     return {name: render_document((root / name).read_text("utf-8"), tables) for name in DOCUMENTS}
 
 
+def _openapi(_root: Path, catalog: Catalog) -> dict[str, str]:
+    document = bootstrap.published_document(catalog, with_endpoint=True)
+    return {"platforms/openapi.json": json.dumps(document, indent=2, ensure_ascii=False) + "\n"}
+
+
 _RENDERERS: Final[Mapping[str, Callable[[Path, Catalog], dict[str, str]]]] = {
     "documents": _documents,
+    "openapi": _openapi,
 }
 KINDS: Final = tuple(_RENDERERS)
 
