@@ -109,7 +109,9 @@ def _body() -> Mapping[str, Any]:
 
 
 def _request_source(body: Mapping[str, Any]) -> str:
-    source = body.get("requestSource") or "API"
+    source = body.get("requestSource")
+    if source in (None, ""):
+        return "API"
     if source not in REQUEST_SOURCES:
         raise failures.invalid_request_source(REQUEST_SOURCES)
     return str(source)
