@@ -128,13 +128,11 @@ class _Writer:
         }
 
     def _reads_body(self, action: Action) -> dict[str, Any]:
-        texts = self.converter.texts(action.input)
-        required = [key for key, f in declared_fields(action.input).items() if f.required]
-        form = {"schema": {"type": "object", "properties": texts, "required": required}}
         json_body = {
             "schema": self.converter.reference(action.input),
             "example": sample_of(action.input),
         }
+        form = self._form(action.input)
         return {
             "security": _EITHER_KEY,
             "parameters": [REQUEST_ID],
@@ -148,13 +146,22 @@ class _Writer:
             },
         }
 
+    def _form(self, schema: type[Schema]) -> dict[str, Any]:
+        texts = self.converter.texts(schema)
+        required = [key for key, field in declared_fields(schema).items() if field.required]
+        return {
+            "schema": {"type": "object", "properties": texts, "required": required},
+            "example": {key: text["examples"][0] for key, text in texts.items()},
+        }
+
     def _query(self, schema: type[Schema]) -> list[dict[str, Any]]:
         return [
             {
                 "name": key,
                 "in": "query",
                 "required": declared_fields(schema)[key].required,
-                "description": text.get("description", ""),
+                "description": text.pop("description"),
+                "example": text.pop("examples")[0],
                 "schema": text,
             }
             for key, text in self.converter.texts(schema).items()

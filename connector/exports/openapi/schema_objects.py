@@ -5,6 +5,7 @@ An input says what is accepted, in whatever spelling; an output says what is sen
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -62,15 +63,20 @@ class SchemaConverter(OpenAPIConverter):
 
 def _accepting(field: fields.Field[Any], described: dict[str, Any]) -> dict[str, Any]:
     """The door counts null and `""` as absent: only what is required can't be either."""
-    also = [_ALSO_READ_FROM[type(field)]] if type(field) in _ALSO_READ_FROM else []
+    written = described["type"]
+    kinds = [written] if isinstance(written, str) else [k for k in written if k != "null"]
+    kinds += [_ALSO_READ_FROM[type(field)]] if type(field) in _ALSO_READ_FROM else []
     if field.required:
-        return described | {"type": [described["type"], *also], "minLength": 1}
-    return described | {"type": [described["type"], *also, "null"]}
+        return described | {"type": kinds, "minLength": 1}
+    return described | {"type": [*kinds, "null"]}
 
 
 def _as_text(described: dict[str, Any], *, is_json: bool) -> dict[str, Any]:
-    text = described | {"type": "string"}
-    if is_json:
-        text |= {"contentMediaType": "application/json"}
-        text.pop("examples", None)
-    return text
+    if not is_json:
+        return described | {"type": "string"}
+    examples = [json.dumps(example) for example in described["examples"]]
+    return described | {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "examples": examples,
+    }
