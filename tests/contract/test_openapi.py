@@ -202,6 +202,29 @@ def media_types(node: Any) -> list[dict[str, Any]]:
     return own + [found for child in node.values() for found in media_types(child)]
 
 
+def failing(*_: object) -> Any:
+    raise RuntimeError("on purpose")
+
+
+def test_what_never_happens_in_tests_is_documented_too() -> None:
+    """A fault of our own, and a server that is not ready."""
+    use_cases = UseCases(dict.fromkeys(HANDLERS, failing), failing, failing)
+    app = create_app(
+        use_cases,
+        document=dict,
+        checks={"database": lambda: "Run migrate."},
+        clock=SystemClock(),
+        max_deadline_seconds=60,
+    )
+    for path, status in (("/readyz", 503), ("/make/me", 500), ("/make/searches/find_profile", 500)):
+        answer = app.test_client().get(
+            path, headers={"X-API-Key": "k"}, query_string={"handle": "x"}
+        )
+        assert answer.status_code == status
+        promised = resolve(DOCUMENT, DOCUMENT["paths"][path]["get"]["responses"][str(status)])
+        check_value(DOCUMENT, promised["content"]["application/json"]["schema"], answer.json)
+
+
 def test_every_file_of_the_viewer_is_there() -> None:
     """And nothing beside them: a name is looked up in a list, never in a folder."""
     client = connector_app().test_client()

@@ -59,10 +59,10 @@ def openapi_document(catalog: Catalog, *, version: str, door: Door) -> dict[str,
     )
     converter = cast(SchemaConverter, plugin.converter)  # as the plugin was told to make
     converter.inputs = frozenset(item.input for item in (*catalog, catalog.universal))
-    errors = Responses(spec, door, converter.reference(ErrorBody))
-    paths = operator_paths(door, errors)
+    responses = Responses(spec, door, converter.reference(ErrorBody))
+    paths = operator_paths(door, responses)
     for platform in PLATFORMS:
-        paths |= platform_paths(catalog, platform, converter, errors)
+        paths |= platform_paths(catalog, platform, converter, responses)
     return _plain(spec, paths)
 
 

@@ -28,9 +28,9 @@ _NOT_MODIFIED: Final = {
 }
 
 
-def operator_paths(door: Door, errors: Responses) -> dict[str, Any]:
+def operator_paths(door: Door, responses: Responses) -> dict[str, Any]:
     """Path items for all of them. None needs a key."""
-    refused = errors.of(405, 500)
+    refused = responses.of(405, 500)
     ready = _object({"status": _STATUS, "checks": _CHECKS})
     alive = _object({"status": {"type": "string", "const": "ok"}})
     readiness = {"200": _json("It can.", ready), "503": _json("Not yet; a check says why.", ready)}
@@ -43,11 +43,11 @@ def operator_paths(door: Door, errors: Responses) -> dict[str, Any]:
         "/readyz": _get("readyz", "Can it do its work", readiness | refused),
         "/openapi.json": _get("openapi", "Get this document", document | refused),
         "/docs": _get("docs", "Read and try this document", page | refused),
-        "/docs/{name}": _viewer_file(door.viewer_files, errors),
+        "/docs/{name}": _viewer_file(door.viewer_files, responses),
     }
 
 
-def _viewer_file(files: Mapping[str, str], errors: Responses) -> dict[str, Any]:
+def _viewer_file(files: Mapping[str, str], refusals: Responses) -> dict[str, Any]:
     name = {
         "name": "name",
         "in": "path",
@@ -59,7 +59,7 @@ def _viewer_file(files: Mapping[str, str], errors: Responses) -> dict[str, Any]:
         "headers": sent_with_file(),
         "content": {kind: {"schema": {}} for kind in dict.fromkeys(files.values())},
     }
-    responses = {"200": found, "304": _NOT_MODIFIED, **errors.of(404, 405, 500)}
+    responses = {"200": found, "304": _NOT_MODIFIED, **refusals.of(404, 405, 500)}
     return _get("docs_file", "Get a file of the viewer", responses, name)
 
 

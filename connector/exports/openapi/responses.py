@@ -55,7 +55,7 @@ class Responses:
             cases[self._door.statuses[kind]][kind.code] = _raised(kind)
         for status in refusals:
             code, advice = self._door.refusals[status]
-            cases[status].setdefault(code, _refused(code, advice, _EXTRA_HEADERS.get(status, ())))
+            cases[status].setdefault(code, _refused(code, advice))
         return {
             str(status): self._reference(status, list(cases[status].values()))
             for status in sorted(cases)
@@ -91,9 +91,9 @@ def _raised(kind: type[ConnectorError]) -> _Case:
     return _Case(kind.code, kind.default, kind.advice, kind.retryable, headers)
 
 
-def _refused(code: str, advice: str, headers: tuple[str, ...]) -> _Case:
+def _refused(code: str, advice: str) -> _Case:
     message = f"{code.replace('_', ' ').capitalize()}."
-    return _Case(code, message, advice, retryable=False, headers=headers)
+    return _Case(code, message, advice, retryable=False, headers=())
 
 
 def _example(case: _Case) -> dict[str, Any]:
