@@ -27,7 +27,7 @@ platforms: .venv/installed ## write again what is generated from the catalog
 
 # What tests run beside Python and its packages.
 tools:
-	@for tool in curl; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	@for tool in curl chromium; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; \

@@ -1,3 +1,3 @@
 """What happens: requests in, one upstream call, flat rows out."""
 
-VERSION = "0.1.0"
+__version__ = "0.1.0"

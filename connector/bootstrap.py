@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import requests
@@ -15,16 +15,22 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import profile_api.app
 import profile_api.commands
+import profile_api.description
+from connector import __version__
 from connector.adapters.clock import SystemClock
 from connector.adapters.in_process import WSGIAdapter
 from connector.adapters.profiles import ProfileClient
 from connector.config import Settings, SettingsError
+from connector.exports.openapi import openapi_document
+from connector.exports.openapi.responses import Door
 from connector.services.account import describe_account
 from connector.services.handlers import HANDLERS
 from connector.services.universal import call_api
 from connector.web.app import create_app, single_slashes
+from connector.web.errors import REFUSALS, STATUSES
 from connector.web.health import Checks
 from connector.web.routes import UseCases
+from connector.web.viewer import FILE_KINDS
 from profile_api.keys import TEST_KEY
 from profile_api.migrate import migrate, migration_problem
 from profile_api.services import ProfileService
@@ -32,6 +38,7 @@ from profile_api.services.embedded import RESERVED, SLOW_HANDLE, SLOW_SECONDS, E
 from profile_api.services.http import HTTPService
 from profile_api.services.samples import SAMPLE_HANDLES
 from profile_api.store import Store, open_engine
+from schemas.catalog import CATALOG, Catalog
 from wire.body import whole_bodies
 from wire.http import new_session
 
@@ -60,6 +67,18 @@ def build(environ: Mapping[str, str]) -> WSGIApplication:
     checks = {"database": partial(migration_problem, engine)}
     connector = _connector(settings, session, _EMBEDDED_HOST, checks=checks)
     return _guarded(_either(connector, endpoint))
+
+
+def published_document(catalog: Catalog, *, with_endpoint: bool) -> dict[str, Any]:
+    """What the connector serves as OpenAPI, with the embedded endpoint's own description or not."""
+    door = Door(statuses=STATUSES, refusals=REFUSALS, viewer_files=FILE_KINDS)
+    document = openapi_document(catalog, version=__version__, door=door)
+    if with_endpoint:
+        endpoint = profile_api.description.described()
+        document["tags"] += endpoint["tags"]
+        document["paths"] |= endpoint["paths"]
+        document["components"]["schemas"] |= endpoint["components"]["schemas"]
+    return document
 
 
 def add_operator_commands(cli: click.Group) -> None:
@@ -155,8 +174,10 @@ def _connector(
         call_api=partial(call_api, profiles=profiles),
         describe_account=partial(describe_account, profiles=profiles),
     )
+    embedded = not settings.profile_api_url
     return create_app(
         use_cases,
+        document=cache(partial(published_document, CATALOG, with_endpoint=embedded)),
         checks=checks,
         clock=clock,
         max_deadline_seconds=settings.connector_deadline_seconds,

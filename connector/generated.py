@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from connector import VERSION, bootstrap, config
+from connector import __version__, bootstrap, config
 from connector.exports.documents import (
     catalog_table,
     fields_table,
@@ -78,7 +78,7 @@ def _documents(root: Path, catalog: Catalog) -> dict[str, str]:
 
 
 def _zapier(_root: Path, catalog: Catalog) -> dict[str, str]:
-    files = render_zapier(catalog, version=VERSION)
+    files = render_zapier(catalog, version=__version__)
     return {f"platforms/zapier/{name}": text for name, text in files.items()}
 
 
@@ -88,10 +88,16 @@ def _make(_root: Path, catalog: Catalog) -> dict[str, str]:
     return {f"platforms/make/{path}": text for path, text in files.items()}
 
 
+def _openapi(_root: Path, catalog: Catalog) -> dict[str, str]:
+    document = bootstrap.published_document(catalog, with_endpoint=True)
+    return {"platforms/openapi.json": json.dumps(document, indent=2, ensure_ascii=False) + "\n"}
+
+
 _RENDERERS: Final[Mapping[str, Callable[[Path, Catalog], dict[str, str]]]] = {
     "documents": _documents,
     "zapier": _zapier,
     "make": _make,
+    "openapi": _openapi,
 }
 KINDS: Final = tuple(_RENDERERS)
 

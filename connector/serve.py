@@ -24,7 +24,7 @@ Try it:
   {curl}
 
 Next:
-  {address}/            lists every route
+  {address}/docs        shows every route and lets you try it
   README.md   has the fields, the errors and handles that fail on purpose
   Ctrl-C                    stops everything
 """

@@ -122,7 +122,8 @@ def _body() -> Mapping[str, Any]:
 
 def _request_source(body: Mapping[str, Any]) -> str:
     source = body.get("requestSource")
-    source = "API" if source is None or source == "" else source
+    if source in (None, ""):
+        return "API"
     if source not in REQUEST_SOURCES:
         raise failures.invalid_request_source(REQUEST_SOURCES)
     return str(source)

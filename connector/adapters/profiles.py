@@ -39,6 +39,7 @@ MAX_RETRY_AFTER_SECONDS: Final = 3600
 # A retry that is itself cut off by the deadline may be charged for nothing.
 MIN_RETRY_SECONDS: Final = 5.0
 RECONNECT_SECONDS: Final = 0.2
+_NO_API: Final = "There is no profile API at the configured address."
 
 _BY_STATUS: Final[Mapping[int, type[ConnectorError]]] = {
     400: InvalidHandle,
@@ -73,8 +74,8 @@ class ProfileClient:
         # Any web server answers 400 to something; the API says what it misses.
         if reply.status == 400 and _message(reply, api_key):
             return _rate_limit(reply)
-        if reply.status in (200, 400):
-            raise UpstreamInvalid("There is no profile API at the configured address.")
+        if reply.status in (200, 400, 404):
+            raise UpstreamInvalid(_NO_API)
         raise self._failure(reply, api_key)
 
     def _send_retrying(self, body: Mapping[str, Any], api_key: str, deadline: Deadline) -> Reply:
@@ -128,7 +129,7 @@ class ProfileClient:
             )
         if kind is ProfileNotFound and message is None:
             # The documented 404 names the handle; any other is a wrong address, not a miss.
-            return UpstreamInvalid("There is no profile API at the configured address.")
+            return UpstreamInvalid(_NO_API)
         retry_after = None
         if kind is RateLimited:
             retry_after = self._retry_after(reply) or DEFAULT_RETRY_AFTER_SECONDS

@@ -23,6 +23,7 @@ _ERROR_TYPES: Final[Mapping[int, str]] = {
     405: "RuntimeError",
     413: "DataError",
     414: "DataError",
+    431: "RuntimeError",
     # Anything else here would count as a failed run, and enough of those switch a scenario off.
     429: "RateLimitError",
     **dict.fromkeys(_GATEWAYS, "ConnectionError"),

@@ -14,6 +14,7 @@ from connector.web.errors import register_errors
 from connector.web.health import Checks, health_routes
 from connector.web.routes import UseCases, platform_routes
 from connector.web.trace import register_trace
+from connector.web.viewer import Document, viewer_routes
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -22,7 +23,12 @@ MAX_BODY_BYTES = 1024 * 1024
 
 
 def create_app(
-    use_cases: UseCases, *, checks: Checks, clock: Clock, max_deadline_seconds: float
+    use_cases: UseCases,
+    *,
+    document: Document,
+    checks: Checks,
+    clock: Clock,
+    max_deadline_seconds: float,
 ) -> Flask:
     """The application. `max_deadline_seconds` caps every platform's own deadline."""
     app = Flask(__name__, static_folder=None)
@@ -42,6 +48,7 @@ def create_app(
             )
         )
     app.register_blueprint(health_routes(checks))
+    app.register_blueprint(viewer_routes(document))
     app.add_url_rule("/", "index", lambda: jsonify(_index(app)))
     return app
 
@@ -52,6 +59,7 @@ def _index(app: Flask) -> dict[str, object]:
     return {
         "about": "Public TikTok profile data as flat fields, for Zapier, Make and plain HTTP.",
         "authentication": "Authorization: Bearer YOUR_KEY, or X-API-Key: YOUR_KEY",
+        "documentation": "/docs",
         "routes": [
             f"{' or '.join(sorted((rule.methods or set()) - {'HEAD', 'OPTIONS'}))} {rule.rule}"
             for rule in rules

@@ -36,6 +36,7 @@ REFUSALS: Final[Mapping[int, tuple[str, str]]] = {
     405: ("method_not_allowed", "Use one of the methods in the Allow header."),
     413: ("payload_too_large", "Send less than 1 MB."),
     414: ("address_too_long", "Send the input in the body; an address holds 8 KB."),
+    431: ("headers_too_large", "Send fewer or shorter headers; each holds 8 KB."),
     500: ("internal_error", "This is a fault of the connector. Report it with the request id."),
 }
 

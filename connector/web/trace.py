@@ -29,7 +29,8 @@ def _begin() -> None:
 def _end(response: Response) -> Response:
     response.headers["X-Request-ID"] = g.request_id
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Cache-Control"] = "no-store"
+    # A file of the viewer has a word of its own on how it may be kept.
+    response.headers.setdefault("Cache-Control", "no-store")
     log.info(
         "%s %s %d %.0f ms request_id=%s",
         request.method,

@@ -34,7 +34,8 @@ def write_error(client: socket.socket, status: int, reason: str, _text: str) -> 
     body = json.dumps(refusal_body(status, f"{reason}.", request_id)).encode()
     head = (
         f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
-        f"X-Request-ID: {request_id}\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"X-Request-ID: {request_id}\r\nX-Content-Type-Options: nosniff\r\n"
+        f"Cache-Control: no-store\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     log.info("(refused unread) %d request_id=%s", status, request_id)
     gunicorn.util.write_nonblock(client, head.encode() + body)

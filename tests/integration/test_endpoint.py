@@ -125,7 +125,7 @@ def test_source_is_api_unless_said(endpoint: Endpoint, source: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["zapier", "N8N", 5, 0, ["ZAPIER"], [], {"a": 1}, {}, True, False]
+    "source", ["zapier", "N8N", 5, 0, [], ["ZAPIER"], {"a": 1}, {}, True, False]
 )
 def test_unknown_source_is_refused(endpoint: Endpoint, source: object) -> None:
     response = endpoint.post(endpoint.key(), {"handle": "someone", "requestSource": source})

@@ -1,0 +1,189 @@
+"""The routes of one platform, as the web door builds them from the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from marshmallow import Schema
+
+from connector.domain import errors
+from connector.domain.platforms import Platform
+from connector.exports.openapi.headers import RATE_LIMIT, REQUEST_ID, sent
+from connector.exports.openapi.responses import EVERYWHERE, Responses
+from connector.exports.openapi.schema_objects import SchemaConverter
+from schemas.catalog import Action, Catalog, PickList
+from schemas.fields import declared_fields, sample_of
+from schemas.universal import Choice
+
+_UPSTREAM: Final = (
+    errors.InvalidApiKey,
+    errors.InsufficientCredits,
+    errors.RateLimited,
+    errors.UpstreamInvalid,
+    errors.UpstreamUnavailable,
+    errors.UpstreamTimeout,
+)
+_LOOK_UP: Final = (errors.InvalidInput, errors.InvalidHandle, *_UPSTREAM)
+_EITHER_KEY: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"header": []}]
+_QUERY_TOO: Final = "Input may also stand in the query; what the body holds comes first."
+
+
+def platform_paths(
+    catalog: Catalog, platform: Platform, converter: SchemaConverter, responses: Responses
+) -> dict[str, Any]:
+    """Path items for everything in the catalog, and for the connection test."""
+    writer = _Writer(platform, converter, responses)
+    root = f"/{platform.key}"
+    universal = catalog.universal
+    paths = {
+        f"{root}/me": {"get": writer.connection_test(catalog.connection.output)},
+        f"{root}/{universal.key}": {"post": writer.action(universal)},
+    }
+    paths |= {f"{root}/rpcs/{p.key}": {"get": writer.pick_list(p)} for p in catalog.pick_lists}
+    paths |= {f"{root}/actions/{a.key}": {"post": writer.action(a)} for a in catalog.actions}
+    paths |= {f"{root}/searches/{s.key}": writer.search(s) for s in catalog.searches}
+    return paths
+
+
+@dataclass(frozen=True)
+class _Writer:
+    platform: Platform
+    converter: SchemaConverter
+    responses: Responses
+
+    def connection_test(self, output: type[Schema]) -> dict[str, Any]:
+        return {
+            **self._head("me", "Test the connection"),
+            "description": "Returns what identifies the connection. Costs nothing.",
+            "security": _EITHER_KEY,
+            "parameters": [REQUEST_ID],
+            "responses": {
+                "200": self._answer(
+                    "The key works.", self.converter.reference(output), self._sample(output)
+                ),
+                **self.responses.of(*EVERYWHERE, errors=_UPSTREAM),
+            },
+        }
+
+    def action(self, action: Action) -> dict[str, Any]:
+        return {
+            **self._head(action.key, action.label),
+            "description": f"{action.description}\n\n{_QUERY_TOO}",
+            **self._reads_body(action),
+            "responses": {
+                "200": self._answer(
+                    action.noun,
+                    self.converter.reference(action.output),
+                    self._sample(action.output),
+                ),
+                **self.responses.of(413, *EVERYWHERE, errors=(*_LOOK_UP, errors.ProfileNotFound)),
+            },
+        }
+
+    def search(self, search: Action) -> dict[str, Any]:
+        name = f"{self.platform.key}_{search.key}"
+        found = self.responses.shared(name, self._list(search.output))
+        return {
+            "get": {
+                **self._head(f"{search.key}_by_query", search.label),
+                "description": search.description,
+                "security": _EITHER_KEY,
+                "parameters": [*self._query(search.input), REQUEST_ID],
+                "responses": {"200": found, **self.responses.of(*EVERYWHERE, errors=_LOOK_UP)},
+            },
+            "post": {
+                **self._head(search.key, search.label),
+                "description": f"{search.description}\n\n{_QUERY_TOO}",
+                **self._reads_body(search),
+                "responses": {"200": found, **self.responses.of(413, *EVERYWHERE, errors=_LOOK_UP)},
+            },
+        }
+
+    def pick_list(self, pick_list: PickList) -> dict[str, Any]:
+        choices = [{"label": label, "value": value} for label, value in pick_list.choices]
+        schema = {"type": "array", "items": self.converter.reference(Choice)}
+        answer = {"schema": schema, "example": choices}
+        return {
+            **self._head(f"rpc_{pick_list.key}", pick_list.label),
+            "description": pick_list.description,
+            "security": [],
+            "parameters": [REQUEST_ID],
+            "responses": {
+                "200": {
+                    "description": "The choices.",
+                    "headers": sent(),
+                    "content": {"application/json": answer},
+                },
+                **self.responses.of(*EVERYWHERE),
+            },
+        }
+
+    def _head(self, key: str, label: str) -> dict[str, Any]:
+        return {
+            "operationId": f"{self.platform.key}_{key}",
+            "summary": label,
+            "tags": [self.platform.key],
+        }
+
+    def _reads_body(self, action: Action) -> dict[str, Any]:
+        json_body = {
+            "schema": self.converter.reference(action.input),
+            "example": sample_of(action.input),
+        }
+        form = self._form(action.input)
+        return {
+            "security": _EITHER_KEY,
+            "parameters": [REQUEST_ID],
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": json_body,
+                    "application/x-www-form-urlencoded": form,
+                    "multipart/form-data": form,
+                },
+            },
+        }
+
+    def _form(self, schema: type[Schema]) -> dict[str, Any]:
+        texts = self.converter.texts(schema)
+        required = [key for key, field in declared_fields(schema).items() if field.required]
+        return {
+            "schema": {"type": "object", "properties": texts, "required": required},
+            "example": {key: text["examples"][0] for key, text in texts.items()},
+        }
+
+    def _query(self, schema: type[Schema]) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": key,
+                "in": "query",
+                "required": declared_fields(schema)[key].required,
+                "description": text.pop("description"),
+                "example": text.pop("examples")[0],
+                "schema": text,
+            }
+            for key, text in self.converter.texts(schema).items()
+        ]
+
+    def _list(self, row: type[Schema]) -> dict[str, Any]:
+        rows: dict[str, Any] = {"type": "array", "items": self.converter.reference(row)}
+        sample: Any = [self._sample(row)]
+        if self.platform.paged:
+            properties = {"items": rows, "next_cursor": {"type": "null"}}
+            rows = {"type": "object", "properties": properties, "required": [*properties]}
+            sample = {"items": sample, "next_cursor": None}
+        return self._answer("Best match first; a miss is an empty list.", rows, sample)
+
+    def _answer(self, description: str, schema: Mapping[str, Any], sample: Any) -> dict[str, Any]:
+        return {
+            "description": description,
+            "headers": sent(*RATE_LIMIT),
+            "content": {"application/json": {"schema": schema, "example": sample}},
+        }
+
+    def _sample(self, schema: type[Schema]) -> dict[str, Any]:
+        own = {"platform": self.platform.key, "request_source": self.platform.request_source}
+        sample = sample_of(schema)
+        return sample | {key: value for key, value in own.items() if key in sample}

@@ -1,0 +1,82 @@
+"""Our marshmallow schemas as OpenAPI schema objects, where apispec's own reading falls short.
+
+An input says what is accepted, in whatever spelling; an output says what is sent: every key, always.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from apispec.ext.marshmallow.common import resolve_schema_cls
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
+from marshmallow import Schema, fields
+
+from schemas.fields import Identifier, Json, Secret
+
+# Kinds that are read from more than they are written as.
+_ALSO_READ_FROM: Final[Mapping[type, str]] = {Identifier: "integer", Json: "string"}
+
+
+class SchemaConverter(OpenAPIConverter):
+    """apispec's converter for schemas whose fields come from `schemas.fields`."""
+
+    field_mapping = {  # noqa: RUF012  # as apispec has it
+        **OpenAPIConverter.field_mapping,
+        Json: ("object", None),
+        Secret: ("string", "password"),
+    }
+    inputs: frozenset[type[Schema]] = frozenset()
+    """The schemas that are read; all others are written."""
+
+    def schema2jsonschema(self, schema: Any) -> dict[str, Any]:
+        """Called by apispec; the object for `schema`, a class or an instance."""
+        described: dict[str, Any] = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]
+        if resolve_schema_cls(schema) not in self.inputs:
+            described["required"] = list(described["properties"])
+        # Inputs skip what they don't know; rows go on with fields that the upstream adds.
+        described["additionalProperties"] = True
+        return described
+
+    def field2property(self, field: fields.Field[Any]) -> dict[str, Any]:
+        """Called by apispec for each field."""
+        described = super().field2property(field)
+        if "example" in described:
+            described["examples"] = [described.pop("example")]
+        if described.get("x-upstream") == ():
+            del described["x-upstream"]
+        return _accepting(field, described) if type(field.parent) in self.inputs else described
+
+    def reference(self, schema: type[Schema]) -> dict[str, Any]:
+        """A reference to `schema` among the document's components, where it is put on first use."""
+        reference: dict[str, Any] = self.resolve_nested_schema(schema)  # type: ignore[no-untyped-call]
+        return reference
+
+    def texts(self, schema: type[Schema]) -> dict[str, dict[str, Any]]:
+        """The properties of the input `schema` as a form or a query carries them: text, all of it."""
+        return {
+            key: _as_text(self.field2property(field), is_json=isinstance(field, Json))
+            for key, field in schema().fields.items()
+        }
+
+
+def _accepting(field: fields.Field[Any], described: dict[str, Any]) -> dict[str, Any]:
+    """The door counts null and `""` as absent: only what is required can't be either."""
+    written = described["type"]
+    kinds = [written] if isinstance(written, str) else [k for k in written if k != "null"]
+    kinds += [_ALSO_READ_FROM[type(field)]] if type(field) in _ALSO_READ_FROM else []
+    if field.required:
+        return described | {"type": kinds, "minLength": 1}
+    return described | {"type": [*kinds, "null"]}
+
+
+def _as_text(described: dict[str, Any], *, is_json: bool) -> dict[str, Any]:
+    if not is_json:
+        return described | {"type": "string"}
+    examples = [json.dumps(example) for example in described["examples"]]
+    return described | {
+        "type": "string",
+        "contentMediaType": "application/json",
+        "examples": examples,
+    }

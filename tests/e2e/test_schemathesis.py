@@ -1,0 +1,179 @@
+"""schemathesis against the running server: a stranger who reads the document and tries everything.
+
+A fixed seed and a bounded number of cases. Every check that it has is on, in two runs, since
+"what fits the schema is accepted" can't hold for all of it: a handle is any text that a person
+pastes, and most random texts are no handle. The second run narrows the document to values that
+the sample data knows, and sends only what fits. The stateful phase is left out: the document has
+no links, as no answer is the input of another call.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from connector.bootstrap import published_document
+from profile_api.app import PATH
+from schemas.catalog import CATALOG
+from tests.documented import operations
+from tests.running import Server, clean_environment
+
+SEED = "20241118"
+
+
+def schemathesis(
+    server: Server, document: dict[str, Any], folder: Path, *options: str
+) -> subprocess.CompletedProcess[str]:
+    """A run over `document`, with a key that is never short of anything."""
+    key, _ = server.new_key(credits=10**9, rate_limit=10**9)
+    (folder / "document.json").write_text(json.dumps(document), "utf-8")
+    command = [sys.executable, "-m", "schemathesis.cli", "run", "document.json"]
+    command += ["--url", server.url, "--header", f"Authorization: Bearer {key}"]
+    command += ["--seed", SEED, "--generation-database", "none", "--no-color", "--warnings", "off"]
+    return subprocess.run(
+        [*command, *options],
+        cwd=folder,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def check_nothing_found(
+    run: subprocess.CompletedProcess[str], document: dict[str, Any], *, cases: int
+) -> None:
+    """Every operation was tried, with at least `cases` cases in all, and none of them failed."""
+    assert run.returncode == 0, run.stdout + run.stderr
+    tested = re.search(r"Tested: (\d+)", run.stdout)
+    generated = re.search(r"(\d+) generated, (\d+) passed", run.stdout)
+    assert tested, run.stdout
+    assert int(tested[1]) == len([*operations(document)])
+    assert generated, run.stdout
+    assert generated[1] == generated[2]
+    assert int(generated[1]) >= cases
+
+
+def test_whatever_is_sent_the_answer_is_documented(server: Server, tmp_path: Path) -> None:
+    """No 5xx, no status, header, kind of content or body that the document does not have."""
+    document = requests.get(f"{server.url}/openapi.json", timeout=60).json()
+    run = schemathesis(
+        server,
+        document,
+        tmp_path,
+        *("--phases", "examples,coverage,fuzzing"),
+        *("--max-examples", "50"),
+        *("--checks", "all", "--exclude-checks", "positive_data_acceptance"),
+    )
+    check_nothing_found(run, document, cases=1500)
+
+
+def test_what_fits_is_accepted(server: Server, tmp_path: Path) -> None:
+    """Through JSON, either form and the query, on every platform."""
+    document = requests.get(f"{server.url}/openapi.json", timeout=60).json()
+    narrowed = with_known_values(document)
+    run = schemathesis(
+        server,
+        narrowed,
+        tmp_path,
+        *("--phases", "examples,coverage,fuzzing"),
+        *("--max-examples", "15"),
+        *("--mode", "positive", "--checks", "all"),
+    )
+    check_nothing_found(run, narrowed, cases=300)
+
+
+HANDLE = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_.]{0,20}[a-z0-9]$"}
+BODY = {"type": "object", "required": ["handle"], "properties": {"handle": HANDLE}}
+KNOWN_TEXTS: dict[str, dict[str, Any]] = {
+    "handle": HANDLE,
+    "url": {"type": "string", "const": PATH},
+    "method": {"type": "string", "enum": ["POST", "post"]},
+    "body": {"type": "string", "const": '{"handle": "stoolpresidente"}'},
+}
+KNOWN_JSON = KNOWN_TEXTS | {
+    "method": {"type": ["string", "null"], "enum": ["POST", "post", None]},
+    "body": BODY,
+}
+
+
+def with_known_values(document: dict[str, Any]) -> dict[str, Any]:
+    """`document` with inputs whose values are not only of the right kind but there."""
+    narrowed = deepcopy(document)
+    for _, _, operation in operations(narrowed):
+        for parameter in operation.get("parameters", ()):
+            if parameter.get("name") == "handle":
+                parameter["schema"] = HANDLE
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            narrow(content["schema"], KNOWN_TEXTS)
+    for name in ("ProfileInput", "RequestInput", "ProfileApiRequest"):
+        narrow(narrowed["components"]["schemas"][name], KNOWN_JSON)
+    return narrowed
+
+
+def narrow(schema: dict[str, Any], known: dict[str, dict[str, Any]]) -> None:
+    """Only where the schema stands itself: one that is referred to is narrowed once, as JSON."""
+    properties = schema.get("properties", {})
+    properties |= {name: known[name] for name in properties if name in known}
+    if "body" in properties:
+        schema["required"] = ["url", "body"]
+
+
+def without_a_status(document: dict[str, Any]) -> None:
+    del document["paths"]["/make/actions/get_profile"]["post"]["responses"]["200"]
+
+
+def with_a_wrong_kind(document: dict[str, Any]) -> None:
+    document["components"]["schemas"]["ProfileRow"]["properties"]["hearts"]["type"] = "boolean"
+
+
+def with_one_key_too_many(document: dict[str, Any]) -> None:
+    document["components"]["schemas"]["ProfileRow"]["required"].append("invented")
+
+
+def with_a_header_too_many(document: dict[str, Any]) -> None:
+    document["components"]["headers"]["Retry-After"]["required"] = True
+    ok = document["paths"]["/make/actions/get_profile"]["post"]["responses"]["200"]
+    ok["headers"]["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
+
+
+def with_a_stricter_input(document: dict[str, Any]) -> None:
+    document["components"]["schemas"]["ProfileInput"]["additionalProperties"] = False
+
+
+@pytest.mark.parametrize(
+    ("spoil", "finding"),
+    [
+        (without_a_status, "Undocumented status code"),
+        (with_a_wrong_kind, "Response violates schema"),
+        (with_one_key_too_many, "Response violates schema"),
+        (with_a_header_too_many, "Missing required response headers"),
+        (with_a_stricter_input, "Schema-violating request accepted"),
+    ],
+)
+def test_document_that_is_wrong_is_found_out(
+    server: Server, tmp_path: Path, spoil: Callable[[dict[str, Any]], None], finding: str
+) -> None:
+    """Else the runs above would prove nothing."""
+    document = published_document(CATALOG, with_endpoint=True)
+    spoil(document)
+    run = schemathesis(
+        server,
+        document,
+        tmp_path,
+        *("--include-path", "/make/actions/get_profile"),
+        *("--phases", "examples,coverage"),
+        *("--checks", "all", "--exclude-checks", "positive_data_acceptance"),
+    )
+    assert run.returncode == 1
+    assert finding in run.stdout, run.stdout

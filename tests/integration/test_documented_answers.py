@@ -1,0 +1,191 @@
+"""What the running server answers is what its own document says: status, headers and body."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests
+
+from profile_api.app import PATH
+from profile_api.services.embedded import RESERVED, SLOW_HANDLE
+from profile_api.services.samples import SAMPLE_HANDLES
+from tests.documented import Document, check_answer, operations, resolve
+from tests.running import PLATFORM_SOURCES, FakeUpstream, Server, reply
+
+platforms = pytest.mark.parametrize("platform", PLATFORM_SOURCES)
+
+
+@pytest.fixture(scope="module")
+def document(server: Server) -> Document:
+    """As the server itself publishes it."""
+    response = requests.get(f"{server.url}/openapi.json", timeout=60)
+    published: Document = response.json()
+    check_answer(published, response)
+    return published
+
+
+@pytest.fixture(scope="module")
+def key(server: Server) -> dict[str, str]:
+    return {"X-API-Key": server.new_key()[0]}
+
+
+def ask(
+    server: Server, document: Document, method: str, path: str, **options: Any
+) -> requests.Response:
+    """The answer, once it is found to be as documented."""
+    response = requests.request(method, server.url + path, timeout=60, **options)
+    check_answer(document, response)
+    return response
+
+
+@platforms
+@pytest.mark.parametrize("handle", SAMPLE_HANDLES)
+def test_every_sample_fits(
+    server: Server, document: Document, key: dict[str, str], platform: str, handle: str
+) -> None:
+    """As an action, as a search by either method, and as a universal call."""
+    body = {"handle": handle}
+    search = f"/{platform}/searches/find_profile"
+    raw = {"url": PATH, "body": body}
+    answers = [
+        ask(server, document, "POST", f"/{platform}/actions/get_profile", json=body, headers=key),
+        ask(server, document, "POST", search, data=body, headers=key),
+        ask(server, document, "GET", search, params=body, headers=key),
+        ask(server, document, "POST", f"/{platform}/request", json=raw, headers=key),
+    ]
+    assert [response.status_code for response in answers] == [200] * 4
+    assert all("X-RateLimit-Remaining" in response.headers for response in answers)
+
+
+@platforms
+@pytest.mark.parametrize("handle", RESERVED)
+def test_every_failure_fits(
+    server: Server, document: Document, key: dict[str, str], platform: str, handle: str
+) -> None:
+    body = {"handle": handle}
+    action = ask(
+        server, document, "POST", f"/{platform}/actions/get_profile", json=body, headers=key
+    )
+    search = ask(
+        server, document, "GET", f"/{platform}/searches/find_profile", params=body, headers=key
+    )
+    assert action.status_code >= 400
+    assert search.status_code == (200 if action.status_code == 404 else action.status_code)
+
+
+@pytest.mark.parametrize("handle", [*RESERVED, *SAMPLE_HANDLES])
+def test_endpoint_answers_as_documented(
+    server: Server, document: Document, key: dict[str, str], handle: str
+) -> None:
+    bearer = {"Authorization": f"Bearer {key['X-API-Key']}"}
+    response = ask(server, document, "POST", PATH, json={"handle": handle}, headers=bearer)
+    assert (response.status_code == 200) is (handle in SAMPLE_HANDLES)
+
+
+def test_late_answer_fits(server: Server, document: Document, key: dict[str, str]) -> None:
+    body = {"handle": SLOW_HANDLE}
+    path = "/api/actions/get_profile"
+    assert ask(server, document, "POST", path, json=body, headers=key).status_code == 504
+
+
+@platforms
+def test_refusals_fit(
+    server: Server, document: Document, key: dict[str, str], platform: str
+) -> None:
+    action, search = f"/{platform}/actions/get_profile", f"/{platform}/searches/find_profile"
+    poor = {"X-API-Key": server.new_key(credits=1)[0]}
+    limited = {"X-API-Key": server.new_key(rate_limit=1)[0]}
+    body = {"handle": "stoolpresidente"}
+    asked: list[tuple[int, str, str, dict[str, Any]]] = [
+        (400, "POST", action, {"data": b"{", "headers": key}),
+        (400, "POST", f"/{platform}/request", {"json": {"url": "/nowhere"}, "headers": key}),
+        (400, "GET", search, {"headers": key}),
+        (401, "POST", action, {"json": body}),
+        (401, "GET", f"/{platform}/me", {"headers": {"X-API-Key": "sk_unknown"}}),
+        (403, "POST", action, {"json": body, "headers": poor}),
+        (405, "PUT", action, {"headers": key}),
+        (405, "HEAD", search, {"headers": key}),
+        (413, "POST", search, {"data": b"x" * (1024 * 1024 + 1), "headers": key}),
+        (414, "GET", search, {"params": {"handle": "x" * 9000}, "headers": key}),
+        (431, "GET", f"/{platform}/me", {"headers": {**key, "X-Other": "x" * 9000}}),
+        (200, "POST", action, {"json": body, "headers": limited}),
+        (429, "POST", action, {"json": body, "headers": limited}),
+    ]
+    for status, method, path, options in asked:
+        assert ask(server, document, method, path, **options).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "options"),
+    [
+        (400, "POST", {"data": b"{"}),
+        (400, "POST", {"json": {"handle": "someone", "requestSource": "N8N"}}),
+        (405, "GET", {}),
+        (413, "POST", {"data": b"x" * (64 * 1024 + 1)}),
+    ],
+)
+def test_refusals_of_the_endpoint_fit(
+    server: Server,
+    document: Document,
+    key: dict[str, str],
+    status: int,
+    method: str,
+    options: dict[str, Any],
+) -> None:
+    bearer = {"Authorization": f"Bearer {key['X-API-Key']}"}
+    assert ask(server, document, method, PATH, headers=bearer, **options).status_code == status
+
+
+def test_routes_without_a_key_fit(server: Server, document: Document) -> None:
+    """All of them, and each file of the viewer."""
+    checked = 0
+    for method, path, operation in operations(document):
+        if operation["security"]:
+            continue
+        names = resolve(document, operation["parameters"][0])["schema"].get("enum", [""])
+        for name in names:
+            response = ask(server, document, method, path.replace("{name}", name))
+            assert response.status_code == 200
+            checked += 1
+    assert checked > 10
+    missing = ask(server, document, "GET", "/docs/nothing.js")
+    assert (missing.status_code, missing.json()["error_code"]) == (404, "not_found")
+
+
+def test_unchanged_file_is_not_sent_again(server: Server, document: Document) -> None:
+    """The viewer's megabytes travel once; its page too is asked for by its tag."""
+    for path in ("/docs", "/docs/swagger-ui-bundle.js"):
+        first = ask(server, document, "GET", path)
+        again = requests.get(
+            server.url + path, headers={"If-None-Match": first.headers["ETag"]}, timeout=60
+        )
+        assert (again.status_code, again.content) == (304, b"")
+        promised = document["paths"][path if path == "/docs" else "/docs/{name}"]["get"][
+            "responses"
+        ]
+        assert set(promised["304"]["headers"]) - set(again.headers) == set()
+
+
+def test_answers_in_front_of_another_api_fit(front: Server, upstream: FakeUpstream) -> None:
+    """Whatever the hosted API answers; its own path is not among ours."""
+    document: Document = requests.get(f"{front.url}/openapi.json", timeout=60).json()
+    assert PATH not in document["paths"]
+    answers = {
+        "foreign_row": reply(200, {"user": {"id": "1", "newField": {"a": [1, {"b": 2}]}}}),
+        "foreign_402": reply(402, {"error": "pay"}),
+        "foreign_404": reply(404, {"error": "TikTok profile not found for handle: x"}),
+        "foreign_429": reply(429, {"error": "slow down"}, {"X-RateLimit-Limit": "many"}),
+        "foreign_500": reply(500, b"<html>"),
+    }
+    for handle, answer in answers.items():
+        upstream.answers(handle, answer)
+        for platform in PLATFORM_SOURCES:
+            ask(
+                front,
+                document,
+                "POST",
+                f"/{platform}/actions/get_profile",
+                json={"handle": handle},
+                headers={"X-API-Key": "sk_any"},
+            )
