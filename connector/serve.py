@@ -24,9 +24,9 @@ Try it:
   {curl}
 
 Next:
-  {address}/docs        shows every route and lets you try it
-  README.md   has the fields, the errors and handles that fail on purpose
-  Ctrl-C                    stops everything
+  {address}/docs   every route, to read and to try
+  README.md and docs/    fields, errors, guides for Zapier, Make and plain HTTP
+  Ctrl-C                 stops everything
 """
 CURL = """curl -sS {address}/zapier/actions/get_profile \\
     -H 'Authorization: Bearer {key}' \\
