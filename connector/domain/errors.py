@@ -66,6 +66,22 @@ class InsufficientCredits(Permanent):
     advice = "Top up the account that the API key belongs to; the key itself is good."
 
 
+class NotFound(Permanent):
+    """The caller asked for something of its own that is not there."""
+
+    code = "not_found"
+    default = "There is no such thing."
+    advice = "Check the id; what was deleted stays deleted."
+
+
+class BudgetExceeded(Permanent):
+    """The connector's own limit on what watching may spend; the upstream was not asked."""
+
+    code = "budget_exceeded"
+    default = "Watching has spent its credits for today."
+    advice = "It goes on at midnight UTC; the operator can raise WATCH_DAILY_CREDITS."
+
+
 class ProfileNotFound(Permanent):
     """There is nothing to look up; a search answers an empty list."""
 

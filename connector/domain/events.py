@@ -25,6 +25,7 @@ from schemas.video import Video
 
 Inputs = Mapping[str, Any]
 _HEAD: Final = tuple(declared_fields(EventHead))
+MAX_ID_CHARACTERS: Final = 250
 _TIME: Final = EventHead(only=["occurred_at"])
 
 
@@ -203,6 +204,9 @@ def _follower_change(before: int | None, now: int | None) -> dict[str, int | Non
 
 
 def _event(looks: _Looks, event_id: str, event_type: str, **values: Any) -> Event:
+    if len(event_id) > MAX_ID_CHARACTERS:
+        # Ids of videos are a stranger's words.
+        event_id = f"{event_id[:100]}:{_digest(event_id)}"
     head: dict[str, Any] = {
         **dict.fromkeys(_HEAD),
         "event_id": event_id,
