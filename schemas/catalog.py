@@ -52,7 +52,12 @@ class Search(Action):
 
 @dataclass(frozen=True)
 class Trigger(Action):
-    """Tells of events: a list when it is polled, one row a message when it is instant."""
+    """Tells of events: a list when it is polled, one row a message when it is instant.
+
+    `watch_label` is what a person asks for, where the label is what happens.
+    """
+
+    watch_label: str
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,7 @@ CATALOG = Catalog(
         Trigger(
             key="new_video",
             label="New video",
+            watch_label="Watch new videos",
             noun="Video",
             description="Triggers when a watched profile posts a video.",
             input=WatchInput,
@@ -126,6 +132,7 @@ CATALOG = Catalog(
         Trigger(
             key="profile_changed",
             label="Profile changed",
+            watch_label="Watch profile changes",
             noun="Change",
             description="Triggers when a watched profile changes its name, bio, picture or the like.",
             input=ChangesInput,
@@ -134,6 +141,7 @@ CATALOG = Catalog(
         Trigger(
             key="follower_milestone",
             label="Follower milestone",
+            watch_label="Watch follower milestones",
             noun="Milestone",
             description="Triggers when the followers of a watched profile reach a number.",
             input=MilestoneInput,
@@ -142,6 +150,7 @@ CATALOG = Catalog(
         Trigger(
             key="stats_snapshot",
             label="Stats snapshot",
+            watch_label="Watch stats snapshots",
             noun="Snapshot",
             description="Triggers when it is time to report the counts of a watched profile.",
             input=SnapshotInput,
@@ -150,6 +159,7 @@ CATALOG = Catalog(
         Trigger(
             key="profile_unavailable",
             label="Profile unavailable",
+            watch_label="Watch unavailable profiles",
             noun="Status",
             description="Triggers when a watched profile is gone, went private or is back again.",
             input=WatchInput,

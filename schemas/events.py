@@ -71,7 +71,7 @@ class EventHead(Schema):
     occurred_at = field(
         Timestamp,
         label="Occurred at", sample=SAMPLE_FETCHED_AT,
-        help="When it was noticed; for a new video, when it was posted.",
+        help="When it was noticed. A video also says when it was posted.",
     )
     changed_fields = field(
         Items,
@@ -109,7 +109,7 @@ class EventHead(Schema):
     event_sequence = field(
         WholeNumber,
         label="Event sequence", sample=42,
-        help="Counts the looks at this profile: of two events, the later one has the higher number.",
+        help="Counts events as they are noticed: of two, the later one has the higher number.",
     )
 
 

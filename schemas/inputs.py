@@ -7,10 +7,22 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, validate, validates_schema
 
 from schemas.events import WATCHED_KEYS
-from schemas.fields import Identifier, Text, WholeNumber, Words, declared_fields, field, label_of
+from schemas.fields import (
+    Flag,
+    Identifier,
+    Text,
+    WholeNumber,
+    Words,
+    declared_fields,
+    field,
+    label_of,
+)
 from schemas.profile import ProfileRow
 
 MAX_HANDLES = 50
+MAX_THRESHOLDS = 100
+# What `WholeNumber` holds.
+MAX_COUNT = 10**15 - 1
 FREQUENCIES = {"hourly": "Hourly", "daily": "Daily", "weekly": "Weekly"}
 
 
@@ -65,11 +77,12 @@ class MilestoneInput(WatchInput):
     thresholds = field(
         Words,
         label="Thresholds", sample=[10000, 100000], of=WholeNumber, load_default=list,
+        validate=validate.Length(max=MAX_THRESHOLDS),
         help="Follower counts to tell of, such as 10000, 50000.",
     )
     every = field(
         WholeNumber,
-        label="Every", sample=100000, load_default=None, validate=validate.Range(1),
+        label="Every", sample=100000, load_default=None, validate=validate.Range(1, MAX_COUNT),
         help="Tell of each multiple of this, such as every 100000 followers.",
     )
 
@@ -86,4 +99,32 @@ class SnapshotInput(WatchInput):
         Text,
         label="Frequency", sample="daily", load_default="daily", choices=FREQUENCIES,
         help="How often to report, by the clock in UTC.",
+    )
+
+
+class PageInput(Schema):
+    """Which part of a trigger's events is asked for, and what for. Zapier's own names for the latter."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    limit = field(
+        WholeNumber,
+        label="Limit", sample=100, load_default=100, validate=validate.Range(1, 100),
+        help="The most events to answer, up to 100.",
+    )
+    cursor = field(
+        WholeNumber,
+        label="Cursor", sample=4711, load_default=None, validate=validate.Range(1, MAX_COUNT),
+        help="Where to go on: what the page before gave for the next one.",
+    )
+    is_loading_sample = field(
+        Flag,
+        label="Sample", sample=False, load_default=False, data_key="isLoadingSample",
+        help="Asks for what an event would look like, where there is none yet.",
+    )
+    is_populating_dedupe = field(
+        Flag,
+        label="First poll", sample=False, load_default=False, data_key="isPopulatingDedupe",
+        help="Says that the platform only learns which events there are; it changes nothing.",
     )

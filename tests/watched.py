@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -150,6 +151,18 @@ class Watching:
     ) -> list[Mapping[str, Any]]:
         """The rows that a poll answers."""
         rows, _ = self.polling.poll(
-            trigger, {"handles": list(handles), **inputs}, self.caller(api_key), page=page
+            trigger, {"handles": list(handles), **inputs}, self.caller(api_key), page
         )
         return rows
+
+
+MISSING_HANDLE = b'{"error": "\'handle\' parameter is required and must be a non-empty string."}'
+
+
+def until_told(poll: Callable[[], list[Any]]) -> list[Any]:
+    """What `poll` answers as soon as that is something; looks are due again after a second."""
+    for _ in range(100):
+        if rows := poll():
+            return rows
+        time.sleep(0.2)
+    raise AssertionError("nothing was told")

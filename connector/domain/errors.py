@@ -30,6 +30,10 @@ class ConnectorError(Exception):
         super().__init__(self.message)
 
 
+class Unreadable(Exception):
+    """A sealed secret can't be opened: the encryption key that sealed it is gone."""
+
+
 class InvalidInput(ConnectorError):
     """The caller changes the request."""
 
@@ -64,14 +68,6 @@ class InsufficientCredits(Permanent):
     code = "insufficient_credits"
     default = "Insufficient credits. Please top up your account."
     advice = "Top up the account that the API key belongs to; the key itself is good."
-
-
-class NotFound(Permanent):
-    """The caller asked for something of its own that is not there."""
-
-    code = "not_found"
-    default = "There is no such thing."
-    advice = "Check the id; what was deleted stays deleted."
 
 
 class BudgetExceeded(Permanent):

@@ -86,8 +86,7 @@ def _new_videos(_inputs: Inputs, looks: _Looks) -> Iterator[Event]:
 def _new_video(looks: _Looks, video: Mapping[str, Any]) -> Event:
     # Whoever maps the latest video means the one that the event is about.
     latest = {f"latest_video_{key}": video[key] for key in declared_fields(Video)}
-    posted = {"occurred_at": video["created_at"]} if video["created_at"] else {}
-    return _event(looks, f"{looks.after.user_id}:{video['id']}", "new_video", **latest, **posted)
+    return _event(looks, f"{looks.after.user_id}:{video['id']}", "new_video", **latest)
 
 
 def _profile_changes(inputs: Inputs, looks: _Looks) -> Iterator[Event]:
@@ -215,7 +214,8 @@ def _event(looks: _Looks, event_id: str, event_type: str, **values: Any) -> Even
         "changed_fields": [],
         "changes": [],
         **_follower_change(looks.before.followers, looks.after.followers),
-        "event_sequence": looks.after.number,
+        # The store counts them when it keeps them; what only shows a form comes before all.
+        "event_sequence": 0,
     }
     row = {**looks.after.row, "id": event_id}
     return Event(event_id, {**head, **row, **values})

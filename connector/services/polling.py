@@ -25,8 +25,8 @@ from connector.services.subscribing import Subscribing, terms_of
 from connector.services.watching import LEASE, Watcher
 
 MAX_EVENTS: Final = 100
-# A look that could not end before the platform gives up is left for the next poll.
-_LOOK_SECONDS: Final = 8.0
+# With less than this part of the time left, what is still due waits for the next poll.
+_ENOUGH: Final = 1 / 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class Polling:
     clock: Clock
 
     def poll(
-        self, trigger: str, inputs: Mapping[str, Any], caller: Caller, *, page: Page
+        self, trigger: str, inputs: Mapping[str, Any], caller: Caller, page: Page
     ) -> tuple[list[Mapping[str, Any]], int | None]:
         """The newest events and, where there are more, the cursor to the next older ones.
 
@@ -49,7 +49,8 @@ class Polling:
         terms = terms_of(trigger, inputs)
         found = self.subscriptions.polled(caller.connection, terms)
         if found is None:
-            return self._first_poll(self.subscribing.subscribe(terms, caller), caller), None
+            samples = self._first_poll(self.subscribing.subscribe(terms, caller), caller)
+            return (samples if page.sample or caller.platform.learns_first else []), None
         problem = None if page.before else self._look(found, caller)
         told = self.watches.told(found.id, limit=page.limit + 1, before=page.before)
         if page.sample and not told:
@@ -71,11 +72,11 @@ class Polling:
     def _look(self, subscription: Subscription, caller: Caller) -> ConnectorError | None:
         """Looks at what is due while there is time; answers the last problem."""
         problem: ConnectorError | None = None
-        while caller.deadline.remaining() > _LOOK_SECONDS:
+        while caller.deadline.remaining() > caller.deadline.seconds * _ENOUGH:
             due = self.watches.claim_for(subscription.id, self.clock.now(), lease=LEASE, limit=1)
             if not due:
                 break
-            problem = self.watcher.look(due[0]) or problem
+            problem = self.watcher.look(due[0], caller) or problem
         return problem
 
     def _samples(

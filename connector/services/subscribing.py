@@ -8,10 +8,9 @@ from datetime import timedelta
 from typing import Any, Final
 
 from connector.domain.callers import Caller
-from connector.domain.errors import NotFound
 from connector.domain.handles import normalise_handle
 from connector.domain.ports import Clock, Profiles, SubscriptionStore, Vault
-from connector.domain.subscriptions import Subscription, Terms
+from connector.domain.subscriptions import ACTIVE, Subscription, Terms
 
 # The first looks of a new subscription are spread over this time, or its interval if that is less.
 _SPREAD: Final = timedelta(minutes=1)
@@ -62,14 +61,16 @@ class Subscribing:
             target_url=target_url,
             sealed_secrets=self.vault.seal(secret) if secret else None,
         )
-        return self.find(subscription_id, caller)
-
-    def find(self, subscription_id: str, caller: Caller) -> Subscription:
-        """The caller's subscription with this id. Raises `NotFound`."""
-        found = self.store.find(caller.connection, subscription_id)
-        if found is None:
-            raise NotFound("There is no such subscription.")
-        return found
+        return Subscription(
+            id=subscription_id,
+            connection_id=caller.connection,
+            terms=terms,
+            interval_seconds=round(interval.total_seconds()),
+            target_url=target_url,
+            state=ACTIVE,
+            reason=None,
+            created_at=now,
+        )
 
 
 def terms_of(trigger: str, inputs: Mapping[str, Any]) -> Terms:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from connector.domain.answers import CREDITS_PER_LOOKUP
+from connector.domain.callers import Caller
 from connector.domain.deadlines import Deadline
 from connector.domain.errors import (
     BudgetExceeded,
@@ -20,12 +21,13 @@ from connector.domain.errors import (
     InsufficientCredits,
     InvalidApiKey,
     ProfileNotFound,
+    Unreadable,
     UpstreamInvalid,
     UpstreamTimeout,
 )
 from connector.domain.events import events_between
 from connector.domain.platforms import PLATFORMS
-from connector.domain.portraits import Portrait, missed, seen
+from connector.domain.portraits import GONE, Portrait, missed, seen
 from connector.domain.ports import Clock, Profiles, Vault, WatchStore
 from connector.domain.rows import profile_row
 from connector.domain.subscriptions import ClaimedWatch, Look
@@ -39,6 +41,8 @@ _DEADLINES: Final = {platform.key: platform.deadline_seconds for platform in PLA
 _SOURCES: Final = {platform.key: platform.request_source for platform in PLATFORMS}
 _RETRY: Final = timedelta(minutes=1)
 _NO_CREDITS: Final = timedelta(hours=1)
+_MAYBE_CHARGED: Final = (UpstreamTimeout, UpstreamInvalid)
+_UNREADABLE: Final = "The stored API key can't be read any more: connect the account again."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +56,11 @@ class Watcher:
     random: Callable[[], float]
     daily_budget: int
 
-    def look(self, watch: ClaimedWatch) -> ConnectorError | None:
+    def look(self, watch: ClaimedWatch, caller: Caller | None = None) -> ConnectorError | None:
         """Looks at the profile and keeps what follows; answers what went wrong, if anything did.
 
-        Never raises: a watch that could not be looked at is put off, with the reason.
+        With the key and the time of a `caller` who waits, else with the key that is kept. Never
+        raises: a watch that could not be looked at is put off, with the reason.
         """
         day = self.clock.now().strftime("%Y-%m-%d")
         if not self._set_aside(watch, day):
@@ -65,20 +70,16 @@ class Watcher:
             self._put_off(watch, error, _next_day(self.clock.now()))
             return error
         try:
-            portrait = self._portrait(watch)
-        except ConnectorError as failed:
-            self._return(watch, day, failed)
-            self._put_off_failed(watch, failed)
-            return failed
-        except Exception:
-            self._return(watch, day, None)
-            log.exception("looking at watch %s failed", watch.id)
-            error = UpstreamInvalid("The look failed unexpectedly.")
+            portrait = self._portrait(watch, caller)
+        except Exception as exc:  # noqa: BLE001  # whatever it is, the watch must not be lost
+            error = _as_error(exc, watch)
+            if not isinstance(error, _MAYBE_CHARGED):
+                self.store.give_back(watch.connection_id, day, CREDITS_PER_LOOKUP)
             self._put_off_failed(watch, error)
             return error
-        if not portrait.found_now:
+        if portrait.status == GONE:
             self.store.give_back(watch.connection_id, day, CREDITS_PER_LOOKUP)
-        self._keep(watch, portrait.value)
+        self._keep(watch, portrait)
         return None
 
     def _set_aside(self, watch: ClaimedWatch, day: str) -> bool:
@@ -86,21 +87,22 @@ class Watcher:
             watch.connection_id, day, CREDITS_PER_LOOKUP, budget=self.daily_budget
         )
 
-    def _portrait(self, watch: ClaimedWatch) -> _Sight:
+    def _portrait(self, watch: ClaimedWatch, caller: Caller | None) -> Portrait:
         source = _SOURCES[watch.platform]
+        seconds = _DEADLINES[watch.platform]
         try:
             answer = self.profiles.call(
                 {"handle": watch.handle, "requestSource": source},
-                api_key=self.vault.open(watch.sealed_key),
-                deadline=Deadline(_DEADLINES[watch.platform], self.clock.monotonic),
+                api_key=caller.api_key if caller else self.vault.open(watch.sealed_key),
+                deadline=caller.deadline if caller else Deadline(seconds, self.clock.monotonic),
             )
             now = self.clock.now()
             row = profile_row(
                 answer.payload, handle=watch.handle, request_source=source, fetched_at=now
             )
         except ProfileNotFound:
-            return _Sight(missed(watch.portrait), found_now=False)
-        return _Sight(seen(watch.portrait, row, now), found_now=True)
+            return missed(watch.portrait)
+        return seen(watch.portrait, row, now)
 
     def _keep(self, watch: ClaimedWatch, portrait: Portrait) -> None:
         now = self.clock.now()
@@ -113,11 +115,6 @@ class Watcher:
         interval = timedelta(seconds=watch.interval_seconds)
         spread = 1 + JITTER * (2 * self.random() - 1)
         self.store.complete(watch, Look(portrait, events, now, now + interval * spread))
-
-    def _return(self, watch: ClaimedWatch, day: str, error: ConnectorError | None) -> None:
-        """Gives back what was set aside, unless the look may have been charged."""
-        if not isinstance(error, (UpstreamTimeout, UpstreamInvalid)):
-            self.store.give_back(watch.connection_id, day, CREDITS_PER_LOOKUP)
 
     def _put_off_failed(self, watch: ClaimedWatch, error: ConnectorError) -> None:
         if isinstance(error, InvalidApiKey):
@@ -137,10 +134,13 @@ class Watcher:
         self.store.put_off(watch, until=until, attempt=watch.attempt + 1, problem=error.message)
 
 
-@dataclass(frozen=True)
-class _Sight:
-    value: Portrait
-    found_now: bool
+def _as_error(exc: Exception, watch: ClaimedWatch) -> ConnectorError:
+    if isinstance(exc, ConnectorError):
+        return exc
+    if isinstance(exc, Unreadable):
+        return InvalidApiKey(_UNREADABLE)
+    log.error("looking at watch %s failed", watch.id, exc_info=exc)
+    return UpstreamInvalid("The look failed unexpectedly.")
 
 
 def _next_day(now: datetime) -> datetime:

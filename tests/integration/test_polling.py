@@ -101,7 +101,7 @@ def test_pages_lead_to_older_events(watching: Watching) -> None:
     found: list[str] = []
     cursor: int | None = None
     for _ in range(3):
-        rows, cursor = watching.polling.poll("new_video", inputs, caller, page=Page(2, cursor))
+        rows, cursor = watching.polling.poll("new_video", inputs, caller, Page(2, cursor))
         found += [row["latest_video_id"] for row in rows]
     assert found == ["ada-v7", "ada-v6", "ada-v5", "ada-v4", "ada-v3"]
     assert cursor is None

@@ -94,7 +94,8 @@ def test_new_video_is_told_once_and_is_the_latest_of_its_event() -> None:
     events = between("new_video", row(), row(videos=newer))
     assert [event.event_id for event in events] == ["1:v3", "1:v4"]
     assert [event.body["latest_video_id"] for event in events] == ["v3", "v4"]
-    assert events[0].body["occurred_at"] == "2023-11-14T22:18:20.000Z"
+    assert events[0].body["latest_video_created_at"] == "2023-11-14T22:18:20.000Z"
+    assert events[0].body["occurred_at"] == "2026-11-24T12:30:00.000Z"
     assert events[0].body["user_id"] == "1"
     assert between("new_video", row(), row(videos=newer), row(videos=newer)) == []
 

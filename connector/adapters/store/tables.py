@@ -88,7 +88,11 @@ class Event(Base):
     """One event as one subscription is told of it. `body` is frozen."""
 
     __tablename__ = "events"
-    __table_args__ = (UniqueConstraint("subscription_id", "event_id"),)
+    # Counted once and for all: what was deleted does not give its number to another.
+    __table_args__ = (
+        UniqueConstraint("subscription_id", "event_id"),
+        {"sqlite_autoincrement": True},
+    )
 
     sequence: Mapped[int] = mapped_column(_Counted, primary_key=True)
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscriptions.id", ondelete="CASCADE"))

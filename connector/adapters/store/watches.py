@@ -171,7 +171,7 @@ class Watches:
         query = query.order_by(EventRow.sequence.desc()).limit(limit)
         with reading(self._engine) as session:
             rows = session.execute(query).all()
-        return [Told(row.sequence, row.event_id, json.loads(row.body)) for row in rows]
+        return [Told(row.sequence, row.event_id, body_of(row)) for row in rows]
 
     def portraits_of(self, subscription_id: str) -> list[tuple[str, Portrait | None, str | None]]:
         """The subscription's watches as (handle, portrait, problem)."""
@@ -255,6 +255,12 @@ def _start_day(session: Session, connection_id: str, day: str) -> None:
             session.execute(insert(CreditDay).values(values))
     except IntegrityError:
         return  # another process was first
+
+
+def body_of(row: Any) -> dict[str, Any]:
+    """The body of an event as it is handed out, with its place in the count of events."""
+    body: dict[str, Any] = json.loads(row.body)
+    return body | {"event_sequence": row.sequence}
 
 
 def _claimed(row: Any, token: str) -> ClaimedWatch:

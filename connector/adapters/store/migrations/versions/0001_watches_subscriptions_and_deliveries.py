@@ -88,6 +88,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["subscription_id"], ["subscriptions.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("sequence"),
         sa.UniqueConstraint("subscription_id", "event_id"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "snapshots",
