@@ -38,6 +38,10 @@ def migrate(settings: Settings) -> None:
 @click.pass_obj
 def serve(settings: Settings) -> None:
     """Migrate, then serve everything on one port until Ctrl-C or SIGTERM."""
+    try:
+        settings.check_live()
+    except SettingsError as exc:
+        raise click.ClickException(str(exc)) from exc
     _migrate(settings)
     sys.exit(serve_until_stopped(settings, test_key=bootstrap.test_key(settings)))
 

@@ -176,11 +176,7 @@ def _database_problem(engine: Engine) -> str | None:
 def _vault(settings: Settings) -> FernetVault:
     if settings.connector_encryption_keys:
         return FernetVault(settings.connector_encryption_keys.split(","))
-    if settings.is_live:
-        raise SettingsError(
-            "The setting CONNECTOR_ENCRYPTION_KEYS is missing: it seals the API keys of those who"
-            " watch profiles. Make one with 'python -m connector new-encryption-key', and keep it."
-        )
+    settings.check_live()
     return FernetVault([key_beside(Path(str(make_url(settings.database_url).database)))])
 
 

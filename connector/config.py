@@ -138,6 +138,15 @@ class Settings:
         """Whether real profiles are looked up, with keys that cost money."""
         return any((self.profile_api_url, self.profile_service_url, self.profile_service_key))
 
+    def check_live(self) -> None:
+        """Raises `SettingsError` where real keys would be kept without a key to seal them."""
+        if self.is_live and not self.connector_encryption_keys:
+            raise SettingsError(
+                "The setting CONNECTOR_ENCRYPTION_KEYS is missing: it seals the API keys of those"
+                " who watch profiles. Make one with 'python -m connector new-encryption-key', and"
+                " keep it."
+            )
+
     @property
     def netloc(self) -> str:
         """Host and port as an address holds them."""

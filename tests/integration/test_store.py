@@ -12,6 +12,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect
 
+from connector.adapters.crypto import FernetVault, key_beside, new_encryption_key
+from connector.domain.errors import Unreadable
 from profile_api.migrate import MIGRATIONS
 from profile_api.store import Store
 from profile_api.tables import Base
@@ -157,3 +159,31 @@ def test_wrong_setting_stops_every_command(tmp_path: Path) -> None:
     result = run(tmp_path, "serve", PORT="http")
     assert result.stderr == "Error: The setting PORT is wrong: Not a valid integer.\n"
     assert result.returncode == 1
+
+
+def test_live_mode_needs_an_encryption_key(tmp_path: Path) -> None:
+    """Real keys are not kept unsealed; the sentence says how to make what is missing."""
+    result = run(tmp_path, "serve", PROFILE_API_URL="https://api.example.com")
+    assert result.returncode == 1
+    assert "CONNECTOR_ENCRYPTION_KEYS is missing" in result.stderr
+    made = run(tmp_path, "new-encryption-key", PROFILE_API_URL="https://api.example.com")
+    key = made.stdout.strip()
+    vault = FernetVault([key])
+    assert vault.open(vault.seal("sk_secret")) == "sk_secret"
+
+
+def test_sealed_secret_survives_a_rotation_and_no_more() -> None:
+    old, new, other = (new_encryption_key() for _ in range(3))
+    sealed = FernetVault([old]).seal("sk_secret")
+    assert "sk_secret" not in sealed
+    assert FernetVault([new, old]).open(sealed) == "sk_secret"
+    with pytest.raises(Unreadable):
+        FernetVault([other]).open(sealed)
+    with pytest.raises(Unreadable):
+        FernetVault([new]).open("nonsense")
+
+
+def test_key_beside_the_database_is_made_once_for_its_owner(tmp_path: Path) -> None:
+    database = tmp_path / "x.db"
+    assert key_beside(database) == key_beside(database)
+    assert (tmp_path / "x.db.key").stat().st_mode & 0o777 == 0o600
