@@ -11,6 +11,7 @@ from connector.web.worker import DiscreetWorker
 
 try:
     settings = Settings.from_env(os.environ)
+    settings.check_live()
 except SettingsError as exc:
     sys.exit(str(exc))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from connector import bootstrap
+from connector.adapters.crypto import new_encryption_key
 from connector.config import Settings, SettingsError
 from connector.generated import KINDS, generated_files, removals
 from connector.serve import serve_until_stopped
@@ -37,8 +38,18 @@ def migrate(settings: Settings) -> None:
 @click.pass_obj
 def serve(settings: Settings) -> None:
     """Migrate, then serve everything on one port until Ctrl-C or SIGTERM."""
+    try:
+        settings.check_live()
+    except SettingsError as exc:
+        raise click.ClickException(str(exc)) from exc
     _migrate(settings)
     sys.exit(serve_until_stopped(settings, test_key=bootstrap.test_key(settings)))
+
+
+@cli.command("new-encryption-key")
+def encryption_key() -> None:
+    """Print a new key for CONNECTOR_ENCRYPTION_KEYS."""
+    click.echo(new_encryption_key())
 
 
 @cli.command()

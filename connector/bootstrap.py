@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, partial
 from pathlib import Path
@@ -18,28 +19,35 @@ import profile_api.commands
 import profile_api.description
 from connector import __version__
 from connector.adapters.clock import SystemClock
+from connector.adapters.crypto import FernetVault, key_beside
 from connector.adapters.in_process import WSGIAdapter
 from connector.adapters.profiles import ProfileClient
+from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
+from connector.adapters.store.subscriptions import Subscriptions
+from connector.adapters.store.watches import Watches
 from connector.config import Settings, SettingsError
 from connector.exports.openapi import openapi_document
 from connector.exports.openapi.responses import Door
 from connector.services.account import describe_account
 from connector.services.handlers import HANDLERS
+from connector.services.polling import Polling
+from connector.services.subscribing import Subscribing
 from connector.services.universal import call_api
+from connector.services.watching import Watcher
 from connector.web.app import create_app, single_slashes
 from connector.web.errors import REFUSALS, STATUSES
-from connector.web.health import Checks
 from connector.web.routes import UseCases
 from connector.web.viewer import FILE_KINDS
 from profile_api.keys import TEST_KEY
-from profile_api.migrate import migrate, migration_problem
+from profile_api.migrate import MIGRATIONS as ENDPOINT_TABLES
 from profile_api.services import ProfileService
 from profile_api.services.embedded import RESERVED, SLOW_HANDLE, SLOW_SECONDS, EmbeddedService
 from profile_api.services.http import HTTPService
 from profile_api.services.samples import SAMPLE_HANDLES
-from profile_api.store import Store, open_engine
+from profile_api.store import Store
 from schemas.catalog import CATALOG, Catalog
 from wire.body import whole_bodies
+from wire.database import open_engine
 from wire.http import new_session
 
 if TYPE_CHECKING:
@@ -48,6 +56,7 @@ if TYPE_CHECKING:
 
 _EMBEDDED_HOST = "http://profile-api.embedded"
 _API_ROOT = "/api/v1"
+_TABLES = (ENDPOINT_TABLES, CONNECTOR_TABLES)
 
 
 def build(environ: Mapping[str, str]) -> WSGIApplication:
@@ -59,14 +68,12 @@ def build(environ: Mapping[str, str]) -> WSGIApplication:
     # It reports at every readiness check that it looked.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     session = new_session(pool_size=settings.web_threads)
-    if settings.profile_api_url:
-        return _guarded(_connector(settings, session, settings.profile_api_url, checks={}))
     engine = _engine(settings)
+    if settings.profile_api_url:
+        return _guarded(_connector(settings, session, engine, settings.profile_api_url))
     endpoint = _endpoint(settings, engine, session)
     session.mount(_EMBEDDED_HOST, WSGIAdapter(endpoint))
-    checks = {"database": partial(migration_problem, engine)}
-    connector = _connector(settings, session, _EMBEDDED_HOST, checks=checks)
-    return _guarded(_either(connector, endpoint))
+    return _guarded(_either(_connector(settings, session, engine, _EMBEDDED_HOST), endpoint))
 
 
 def published_document(catalog: Catalog, *, with_endpoint: bool) -> dict[str, Any]:
@@ -96,7 +103,7 @@ def _open_store(settings: Settings) -> Store:
         engine = _engine(settings)
     except SettingsError as exc:
         raise click.ClickException(str(exc)) from exc
-    if problem := migration_problem(engine):
+    if problem := _database_problem(engine):
         raise click.ClickException(problem)
     return Store(engine)
 
@@ -104,7 +111,9 @@ def _open_store(settings: Settings) -> Store:
 def migrate_database(settings: Settings) -> None:
     """Brings the database to the shape that this version expects. Raises `SettingsError`."""
     try:
-        migrate(_engine(settings))
+        engine = _engine(settings)
+        for migrations in _TABLES:
+            migrations.up(engine)
     except SQLAlchemyError as exc:
         raise _unusable_database(exc) from exc
 
@@ -123,8 +132,7 @@ def sample_handles() -> tuple[str, ...]:
 
 def test_key(settings: Settings) -> str | None:
     """The key that works as pasted, where sample data answers; null elsewhere."""
-    embedded = not settings.profile_api_url and not _has_service(settings)
-    return TEST_KEY if embedded else None
+    return None if settings.is_live else TEST_KEY
 
 
 def _engine(settings: Settings) -> Engine:
@@ -161,8 +169,47 @@ def _endpoint(settings: Settings, engine: Engine, session: requests.Session) -> 
     )
 
 
+def _database_problem(engine: Engine) -> str | None:
+    return next(filter(None, (migrations.problem(engine) for migrations in _TABLES)), None)
+
+
+def _vault(settings: Settings) -> FernetVault:
+    if settings.connector_encryption_keys:
+        return FernetVault(settings.connector_encryption_keys.split(","))
+    settings.check_live()
+    return FernetVault([key_beside(Path(str(make_url(settings.database_url).database)))])
+
+
+def _polling(settings: Settings, engine: Engine, profiles: ProfileClient) -> Polling:
+    clock, vault = SystemClock(), _vault(settings)
+    subscriptions, watches = Subscriptions(engine), Watches(engine)
+    watcher = Watcher(
+        store=watches,
+        profiles=profiles,
+        vault=vault,
+        clock=clock,
+        random=random.random,
+        daily_budget=settings.watch_daily_credits,
+    )
+    subscribing = Subscribing(
+        store=subscriptions,
+        profiles=profiles,
+        vault=vault,
+        clock=clock,
+        random=random.random,
+        floor_seconds=settings.watch_min_interval_seconds,
+    )
+    return Polling(
+        subscriptions=subscriptions,
+        subscribing=subscribing,
+        watches=watches,
+        watcher=watcher,
+        clock=clock,
+    )
+
+
 def _connector(
-    settings: Settings, session: requests.Session, profile_api_url: str, *, checks: Checks
+    settings: Settings, session: requests.Session, engine: Engine, profile_api_url: str
 ) -> WSGIApplication:
     clock = SystemClock()
     profiles = ProfileClient(profile_api_url, session=session, clock=clock)
@@ -171,6 +218,7 @@ def _connector(
             key: partial(handler, profiles=profiles, clock=clock)
             for key, handler in HANDLERS.items()
         },
+        poll=_polling(settings, engine, profiles).poll,
         call_api=partial(call_api, profiles=profiles),
         describe_account=partial(describe_account, profiles=profiles),
     )
@@ -178,7 +226,7 @@ def _connector(
     return create_app(
         use_cases,
         document=cache(partial(published_document, CATALOG, with_endpoint=embedded)),
-        checks=checks,
+        checks={"database": partial(_database_problem, engine)},
         clock=clock,
         max_deadline_seconds=settings.connector_deadline_seconds,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -52,6 +53,16 @@ def _header(text: str) -> None:
         raise ValidationError("must be printable ASCII without spaces, as it goes into a header.")
 
 
+def _encryption_keys(text: str) -> None:
+    for key in text.split(","):
+        try:
+            size = len(base64.b64decode(key.strip(), altchars=b"-_", validate=True))
+        except ValueError:
+            size = 0
+        if size != 32:
+            raise ValidationError("must be keys from 'python -m connector new-encryption-key'.")
+
+
 def _setting(default: Any, kind: kinds.Field[Any], help: str) -> Any:  # noqa: A002  # as in schemas
     # Kept out of repr: a database address may hold a password, and a key is one.
     return field(default=default, repr=False, metadata={"kind": kind, "help": help})
@@ -74,7 +85,7 @@ class Settings:
     database_url: str = _setting(
         "sqlite:///var/connector.db",
         kinds.String(validate=_sqlite),
-        "Where API keys, credits and the request log of the embedded endpoint are kept.",
+        "Where everything is kept: what is watched, and keys and credits of the embedded endpoint.",
     )
     profile_api_url: str | None = _setting(
         None,
@@ -94,6 +105,20 @@ class Settings:
         _whole(1, 60),
         "Longest that a look-up may take. Set 28 behind a router that cuts at 30 s, as Heroku's does.",
     )
+    connector_encryption_keys: str | None = _setting(
+        None,
+        kinds.String(validate=_encryption_keys),
+        "Keys that seal stored API keys, with commas; the first seals, each opens."
+        " Needed unless sample data answers.",
+    )
+    watch_min_interval_seconds: int = _setting(
+        900, _whole(1, 86400), "Least time between two looks at a watched profile, and the default."
+    )
+    watch_daily_credits: int = _setting(
+        1000,
+        _whole(0, 1_000_000_000),
+        "Credits a day (UTC) that watching may spend for one API key; a look costs 2.",
+    )
     web_workers: int = _setting(
         os.cpu_count() or 1, _whole(1, 64), "Web processes; one for each processor core."
     )
@@ -107,6 +132,20 @@ class Settings:
         kinds.String(validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),
         "How much is logged: DEBUG, INFO, WARNING or ERROR.",
     )
+
+    @property
+    def is_live(self) -> bool:
+        """Whether real profiles are looked up, with keys that cost money."""
+        return any((self.profile_api_url, self.profile_service_url, self.profile_service_key))
+
+    def check_live(self) -> None:
+        """Raises `SettingsError` where real keys would be kept without a key to seal them."""
+        if self.is_live and not self.connector_encryption_keys:
+            raise SettingsError(
+                "The setting CONNECTOR_ENCRYPTION_KEYS is missing: it seals the API keys of those"
+                " who watch profiles. Make one with 'python -m connector new-encryption-key', and"
+                " keep it."
+            )
 
     @property
     def netloc(self) -> str:

@@ -23,9 +23,16 @@ from connector.exports.zapier import render_zapier, title_case
 from connector.exports.zapier_promises import broken_promises
 from connector.web import errors
 from schemas.catalog import CATALOG, Catalog
+from schemas.events import EventHead
 from schemas.video import Video
 
-DOCUMENTS: Final = ("README.md", "docs/zapier.md", "docs/make.md", "docs/http.md")
+DOCUMENTS: Final = (
+    "README.md",
+    "docs/zapier.md",
+    "docs/make.md",
+    "docs/http.md",
+    "docs/triggers.md",
+)
 # Stands for the operator's own address, which nobody can know here.
 EXAMPLE_BASE_URL: Final = "https://connector.example.com"
 
@@ -37,6 +44,7 @@ def document_tables(catalog: Catalog) -> dict[str, str]:
         "inputs": inputs_table(catalog),
         "fields": fields_table(catalog.actions[0].output),
         "video-keys": keys_list(Video),
+        "event-fields": fields_table(EventHead),
         **_platform_tables(catalog, "zapier", case=title_case),
         **_platform_tables(catalog, "make", case=str),
         "errors": table(

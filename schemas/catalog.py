@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from marshmallow import Schema
 
 from schemas.account import Account, Credentials
-from schemas.inputs import ProfileInput
+from schemas.events import EventRow
+from schemas.inputs import ChangesInput, MilestoneInput, ProfileInput, SnapshotInput, WatchInput
 from schemas.profile import ProfileRow
 from schemas.universal import ENDPOINTS, RequestInput, RequestOutput
 
@@ -50,6 +51,16 @@ class Search(Action):
 
 
 @dataclass(frozen=True)
+class Trigger(Action):
+    """Tells of events: a list when it is polled, one row a message when it is instant.
+
+    `watch_label` is what a person asks for, where the label is what happens.
+    """
+
+    watch_label: str
+
+
+@dataclass(frozen=True)
 class PickList:
     """Values to choose from in a form, as (label, value)."""
 
@@ -67,6 +78,7 @@ class Catalog:
     connection: Connection
     actions: tuple[Action, ...]
     searches: tuple[Search, ...]
+    triggers: tuple[Trigger, ...]
     universal: Action
     pick_lists: tuple[PickList, ...]
 
@@ -105,6 +117,53 @@ CATALOG = Catalog(
             description="Returns the profile with a handle, or nothing when there is none.",
             input=ProfileInput,
             output=ProfileRow,
+        ),
+    ),
+    triggers=(
+        Trigger(
+            key="new_video",
+            label="New video",
+            watch_label="Watch new videos",
+            noun="Video",
+            description="Triggers when a watched profile posts a video.",
+            input=WatchInput,
+            output=EventRow,
+        ),
+        Trigger(
+            key="profile_changed",
+            label="Profile changed",
+            watch_label="Watch profile changes",
+            noun="Change",
+            description="Triggers when a watched profile changes its name, bio, picture or the like.",
+            input=ChangesInput,
+            output=EventRow,
+        ),
+        Trigger(
+            key="follower_milestone",
+            label="Follower milestone",
+            watch_label="Watch follower milestones",
+            noun="Milestone",
+            description="Triggers when the followers of a watched profile reach a number.",
+            input=MilestoneInput,
+            output=EventRow,
+        ),
+        Trigger(
+            key="stats_snapshot",
+            label="Stats snapshot",
+            watch_label="Watch stats snapshots",
+            noun="Snapshot",
+            description="Triggers when it is time to report the counts of a watched profile.",
+            input=SnapshotInput,
+            output=EventRow,
+        ),
+        Trigger(
+            key="profile_unavailable",
+            label="Profile unavailable",
+            watch_label="Watch unavailable profiles",
+            noun="Status",
+            description="Triggers when a watched profile is gone, went private or is back again.",
+            input=WatchInput,
+            output=EventRow,
         ),
     ),
     universal=Action(

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
 # Eleven digits end in the year 5138: what is longer is not in seconds.
 _UNIX_SECONDS = re.compile(r"[1-9]\d{0,10}", re.ASCII)
@@ -68,6 +68,15 @@ class Items(fields.List[Any]):
         super().__init__(fields.Nested(of) if issubclass(of, Schema) else of(), **kwargs)
 
 
+class Words(Items):
+    """A list of short values; also read from one text with commas or lines, as forms send it."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, (str, int)) and not isinstance(value, bool):
+            value = [word for word in map(str.strip, re.split(r"[,;\n]", str(value))) if word]
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
 class Json(fields.Field[Any]):
     """A JSON object, or the text of one, as forms and mapping fields send it."""
 
@@ -106,16 +115,28 @@ def field(
     label: str,
     help: str,  # noqa: A002  # the platforms' own word for this text
     sample: object,
+    choices: Mapping[str, str] | None = None,
     **options: Any,
 ) -> fields.Field[Any]:
     """Declares one key of a row or one input.
 
     `paths` are the dotted upstream paths to look for, best first; none for a derived key.
+    `choices` are the values that an input may hold, with what a person reads for each.
     Metadata uses the names that apispec keeps; `x-upstream` holds the paths.
     """
     metadata = {"title": label, "description": help, "example": sample, "x-upstream": paths}
+    if choices:
+        metadata["x-choices"] = choices
+        allowed = validate.ContainsOnly if issubclass(kind, Words) else validate.OneOf
+        options["validate"] = allowed(list(choices))
     options = {"allow_none": True, "dump_default": None, **options}
     return kind(metadata=metadata, **options)
+
+
+def choices_of(declared: fields.Field[Any]) -> Mapping[str, str]:
+    """The values that the input may hold, by value; empty where any will do."""
+    choices: Mapping[str, str] = declared.metadata.get("x-choices", {})
+    return choices
 
 
 def upstream_paths(declared: fields.Field[Any]) -> tuple[str, ...]:

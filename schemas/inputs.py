@@ -1,10 +1,29 @@
-"""What actions and searches accept. Handles are put into normal form later, by the domain."""
+"""What actions, searches and triggers accept. The domain puts handles into normal form later."""
 
 from __future__ import annotations
 
-from marshmallow import EXCLUDE, Schema
+from typing import Any
 
-from schemas.fields import Identifier, field
+from marshmallow import EXCLUDE, Schema, ValidationError, validate, validates_schema
+
+from schemas.events import WATCHED_KEYS
+from schemas.fields import (
+    Flag,
+    Identifier,
+    Text,
+    WholeNumber,
+    Words,
+    declared_fields,
+    field,
+    label_of,
+)
+from schemas.profile import ProfileRow
+
+MAX_HANDLES = 50
+MAX_THRESHOLDS = 100
+# What `WholeNumber` holds.
+MAX_COUNT = 10**15 - 1
+FREQUENCIES = {"hourly": "Hourly", "daily": "Daily", "weekly": "Weekly"}
 
 
 class ProfileInput(Schema):
@@ -18,4 +37,94 @@ class ProfileInput(Schema):
         Identifier,
         label="Handle", sample="stoolpresidente", required=True, allow_none=False,
         help="The TikTok username, with or without @, or the address of the profile.",
+    )
+
+
+class WatchInput(Schema):
+    """Which profiles to watch."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    handles = field(
+        Words,
+        label="Handles", sample=["stoolpresidente"], of=Identifier,
+        required=True, allow_none=False, validate=validate.Length(1, MAX_HANDLES),
+        help="TikTok usernames or profile addresses, up to 50. Each look at one costs 2 credits.",
+    )
+    poll_interval_seconds = field(
+        WholeNumber,
+        label="Poll interval", sample=900, load_default=None,
+        validate=validate.Range(1, 30 * 24 * 3600),
+        help="Seconds between two looks at a profile. Empty, or less than allowed: the connector's own.",
+    )
+
+
+class ChangesInput(WatchInput):
+    """Which changes to tell of."""
+
+    watched_fields = field(
+        Words,
+        label="Fields to watch", sample=["user_nickname"], of=Text, load_default=list(WATCHED_KEYS),
+        choices={key: label_of(declared_fields(ProfileRow)[key]) for key in WATCHED_KEYS},
+        help="The fields whose changes count. Empty: all of them.",
+    )
+
+
+class MilestoneInput(WatchInput):
+    """Which follower counts to tell of."""
+
+    thresholds = field(
+        Words,
+        label="Thresholds", sample=[10000, 100000], of=WholeNumber, load_default=list,
+        validate=validate.Length(max=MAX_THRESHOLDS),
+        help="Follower counts to tell of, such as 10000, 50000.",
+    )
+    every = field(
+        WholeNumber,
+        label="Every", sample=100000, load_default=None, validate=validate.Range(1, MAX_COUNT),
+        help="Tell of each multiple of this, such as every 100000 followers.",
+    )
+
+    @validates_schema
+    def _something_to_reach(self, data: dict[str, Any], **_: Any) -> None:
+        if not data.get("thresholds") and not data.get("every"):
+            raise ValidationError("Give thresholds, or a number in every.", "thresholds")
+
+
+class SnapshotInput(WatchInput):
+    """How often to report."""
+
+    frequency = field(
+        Text,
+        label="Frequency", sample="daily", load_default="daily", choices=FREQUENCIES,
+        help="How often to report, by the clock in UTC.",
+    )
+
+
+class PageInput(Schema):
+    """Which part of a trigger's events is asked for, and what for. Zapier's own names for the latter."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    limit = field(
+        WholeNumber,
+        label="Limit", sample=100, load_default=100, validate=validate.Range(1, 100),
+        help="The most events to answer, up to 100.",
+    )
+    cursor = field(
+        WholeNumber,
+        label="Cursor", sample=4711, load_default=None, validate=validate.Range(1, MAX_COUNT),
+        help="Where to go on: what the page before gave for the next one.",
+    )
+    is_loading_sample = field(
+        Flag,
+        label="Sample", sample=False, load_default=False, data_key="isLoadingSample",
+        help="Asks for what an event would look like, where there is none yet.",
+    )
+    is_populating_dedupe = field(
+        Flag,
+        label="First poll", sample=False, load_default=False, data_key="isPopulatingDedupe",
+        help="Says that the platform only learns which events there are; it changes nothing.",
     )

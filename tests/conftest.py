@@ -46,3 +46,14 @@ def hasty_front(
         folder, PROFILE_API_URL=upstream.url, CONNECTOR_DEADLINE_SECONDS="2"
     ) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def watching_front(
+    upstream: FakeUpstream, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """The connector alone, which looks at watched profiles again after a second."""
+    folder = tmp_path_factory.mktemp("watching")
+    settings = {"PROFILE_API_URL": upstream.url, "WATCH_MIN_INTERVAL_SECONDS": "1"}
+    with running_server(folder, **settings) as running:
+        yield running

@@ -19,9 +19,12 @@ from typing import Any
 
 import requests
 
+from connector.adapters.crypto import new_encryption_key
+from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
 from profile_api.keys import new_key
-from profile_api.migrate import migrate
-from profile_api.store import Store, open_engine
+from profile_api.migrate import MIGRATIONS as ENDPOINT_TABLES
+from profile_api.store import Store
+from wire.database import open_engine
 
 ROOT = Path(__file__).parent.parent
 # Not sys.executable resolved: the virtual environment's own folder holds it.
@@ -72,9 +75,16 @@ def running_server(folder: Path, **settings: str) -> Iterator[Server]:
     port = free_port()
     database = f"sqlite:///{folder}/connector.db"
     engine = open_engine(database)
-    migrate(engine)
+    for tables in (ENDPOINT_TABLES, CONNECTOR_TABLES):
+        tables.up(engine)
     environment = clean_environment(
-        **{"PORT": str(port), "DATABASE_URL": database, "WEB_WORKERS": "1"} | settings
+        **{
+            "PORT": str(port),
+            "DATABASE_URL": database,
+            "WEB_WORKERS": "1",
+            "CONNECTOR_ENCRYPTION_KEYS": new_encryption_key(),
+        }
+        | settings
     )
     log = folder / "server.log"
     with log.open("wb") as output:

@@ -1,1 +1,1 @@
-"""Guards for whatever arrives over the wire. Knows HTTP and JSON, nothing of profiles."""
+"""What both halves stand on: guards for what comes over the wire, engines, migrations. No profiles."""

@@ -33,3 +33,15 @@ class Result:
 
     value: Any
     rate_limit: RateLimit | None
+
+
+@dataclass(frozen=True)
+class Page:
+    """Which part of a list is asked for: at most `limit` items, older than `before` where given.
+
+    `sample` asks for what an item would look like where there is none yet.
+    """
+
+    limit: int
+    before: int | None = None
+    sample: bool = False

@@ -20,4 +20,13 @@ class Caller:
     @property
     def connection_id(self) -> str:
         """Stands for the key where it must not be seen: 12 hex digits of its SHA-256."""
-        return hashlib.sha256(self.api_key.encode()).hexdigest()[:12]
+        return self._digest[:12]
+
+    @property
+    def connection(self) -> str:
+        """The key on this platform, as what is kept for it is filed: long enough to be unique."""
+        return f"{self.platform.key}:{self._digest[:48]}"
+
+    @property
+    def _digest(self) -> str:
+        return hashlib.sha256(self.api_key.encode()).hexdigest()

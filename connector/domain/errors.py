@@ -30,6 +30,10 @@ class ConnectorError(Exception):
         super().__init__(self.message)
 
 
+class Unreadable(Exception):
+    """A sealed secret can't be opened: the encryption key that sealed it is gone."""
+
+
 class InvalidInput(ConnectorError):
     """The caller changes the request."""
 
@@ -64,6 +68,14 @@ class InsufficientCredits(Permanent):
     code = "insufficient_credits"
     default = "Insufficient credits. Please top up your account."
     advice = "Top up the account that the API key belongs to; the key itself is good."
+
+
+class BudgetExceeded(Permanent):
+    """The connector's own limit on what watching may spend; the upstream was not asked."""
+
+    code = "budget_exceeded"
+    default = "Watching has spent its credits for today."
+    advice = "It goes on at midnight UTC; the operator can raise WATCH_DAILY_CREDITS."
 
 
 class ProfileNotFound(Permanent):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from connector.domain.answers import Answer, RateLimit
 from connector.domain.deadlines import Deadline
+from connector.domain.portraits import Portrait
+from connector.domain.subscriptions import ClaimedWatch, Look, Subscription, Terms, Told
 
 
 class Clock(Protocol):
@@ -31,3 +33,83 @@ class Profiles(Protocol):
 
     def check_key(self, *, api_key: str, request_source: str, deadline: Deadline) -> RateLimit:
         """Asks without a handle, which costs nothing. Raises `InvalidApiKey` for a bad key."""
+
+
+class Vault(Protocol):
+    """Secrets at rest."""
+
+    def seal(self, secret: str) -> str:
+        """`secret` as it may be stored."""
+
+    def open(self, sealed: str) -> str:
+        """The secret again."""
+
+
+class WatchStore(Protocol):
+    """What is watched, and what was seen. Claims end by themselves; what is completed is fenced."""
+
+    def claim_for(
+        self, subscription_id: str, now: datetime, *, lease: timedelta, limit: int
+    ) -> list[ClaimedWatch]:
+        """Due watches of one subscription."""
+
+    def claim_due(self, now: datetime, *, lease: timedelta, limit: int) -> list[ClaimedWatch]:
+        """Due watches of subscriptions that are delivered."""
+
+    def terms_of(self, watch_id: int) -> dict[str, Terms]:
+        """The terms of every active subscription to the watch, by its id."""
+
+    def complete(self, watch: ClaimedWatch, look: Look) -> bool:
+        """Keeps a look and all that follows from it; false where the claim was lost."""
+
+    def put_off(
+        self, watch: ClaimedWatch, *, until: datetime, attempt: int, problem: str | None
+    ) -> bool:
+        """Gives a claim back without a look; false where it was lost."""
+
+    def stop_connection(self, connection_id: str, problem: str) -> None:
+        """No more looks with this connection's key."""
+
+    def set_aside(self, connection_id: str, day: str, credits: int, *, budget: int) -> bool:
+        """Takes credits out of the day's budget; false where it would not last."""
+
+    def give_back(self, connection_id: str, day: str, credits: int) -> None:
+        """Returns what was set aside."""
+
+    def portraits_of(self, subscription_id: str) -> list[tuple[str, Portrait | None, str | None]]:
+        """The subscription's watches as (handle, portrait, problem)."""
+
+    def told(self, subscription_id: str, *, limit: int, before: int | None) -> list[Told]:
+        """The newest events of a subscription, newest first, below the sequence `before`."""
+
+
+class SubscriptionStore(Protocol):
+    """Who asked for what."""
+
+    def connect(self, connection_id: str, *, platform: str, sealed_key: str, now: datetime) -> None:
+        """Keeps a connection's key."""
+
+    def subscribe(
+        self,
+        connection_id: str,
+        terms: Terms,
+        *,
+        interval_seconds: int,
+        due_at: Iterable[datetime],
+        now: datetime,
+        target_url: str | None = None,
+        sealed_secrets: str | None = None,
+    ) -> str:
+        """Makes a subscription; answers its id."""
+
+    def polled(self, connection_id: str, terms: Terms) -> Subscription | None:
+        """The polled subscription with exactly these terms."""
+
+    def find(self, connection_id: str, subscription_id: str) -> Subscription | None:
+        """The connection's subscription with this id."""
+
+    def delivered(self, connection_id: str) -> list[Subscription]:
+        """The connection's subscriptions that have a target."""
+
+    def unsubscribe(self, connection_id: str, subscription_id: str) -> bool:
+        """Ends a subscription; false when there is none."""

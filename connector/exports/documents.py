@@ -20,6 +20,7 @@ KINDS: Mapping[type, str] = {
     fields.Flag: "boolean",
     fields.Timestamp: "ISO 8601",
     fields.Items: "list",
+    fields.Words: "list, or text with commas",
 }
 
 
@@ -57,9 +58,9 @@ def fields_table(schema: type[Schema]) -> str:
 
 
 def inputs_table(catalog: Catalog) -> str:
-    """Every input of actions and searches, with the routes that take it."""
+    """Every input of actions, searches and triggers, with what takes it."""
     takers: dict[tuple[str, str, str, str], list[str]] = {}
-    for step in catalog:
+    for step in (*catalog, *catalog.triggers):
         for key, f in declared_fields(step.input).items():
             kind = KINDS[type(f)] + (", required" if f.required else "")
             takers.setdefault((f"`{key}`", label_of(f), kind, help_of(f)), []).append(step.key)
@@ -70,10 +71,9 @@ def inputs_table(catalog: Catalog) -> str:
 
 
 def steps_table(catalog: Catalog, *, case: Callable[[str], str]) -> str:
-    """Actions and searches as a platform shows them, whose labels `case` writes."""
-    return table(
-        ("step", "what it does"), ((case(step.label), step.description) for step in catalog)
-    )
+    """Triggers, actions and searches as a platform shows them, whose labels `case` writes."""
+    steps = (*catalog.triggers, *catalog)
+    return table(("step", "what it does"), ((case(step.label), step.description) for step in steps))
 
 
 def mapping_table(schema: type[Schema], *, case: Callable[[str], str]) -> str:
@@ -96,9 +96,10 @@ def keys_list(schema: type[Schema]) -> str:
 
 
 def catalog_table(catalog: Catalog) -> str:
-    """Actions and searches with their routes."""
+    """Actions, searches and triggers with their routes."""
     actions = ((f"`POST /{{platform}}/actions/{a.key}`", a.description) for a in catalog.actions)
     searches = (
         (f"`GET` or `POST /{{platform}}/searches/{s.key}`", s.description) for s in catalog.searches
     )
-    return table(("route", "what it does"), [*actions, *searches])
+    triggers = ((f"`GET /{{platform}}/triggers/{t.key}`", t.description) for t in catalog.triggers)
+    return table(("route", "what it does"), [*actions, *searches, *triggers])

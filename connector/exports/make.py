@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from connector.exports import make_requests
@@ -79,6 +79,14 @@ def _connection(catalog: Catalog, base_url: str, error: Mapping[str, Any]) -> Co
 
 
 def _modules(catalog: Catalog) -> Iterator[Component]:
+    for told in catalog.triggers:
+        form = [*parameters(told.input), _LIMIT]
+        module = _module(catalog, told, "trigger", make_requests.trigger(told), form)
+        yield replace(
+            module,
+            about={**module.about, "label": told.watch_label},
+            codes={**module.codes, "epoch": make_requests.epoch()},
+        )
     for item in catalog.actions:
         yield _module(catalog, item, "action", make_requests.action(item), parameters(item.input))
     for found in catalog.searches:
@@ -146,7 +154,7 @@ def _pick_lists(catalog: Catalog) -> Iterator[Component]:
 
 
 def _groups(catalog: Catalog) -> list[dict[str, Any]]:
-    groups: dict[str, list[str]] = {}
+    groups = {"Triggers": [camel(trigger.key) for trigger in catalog.triggers]}
     for item in catalog:
         groups.setdefault(f"{item.noun}s", []).append(camel(item.key))
     groups["Other"] = [UNIVERSAL_ID]

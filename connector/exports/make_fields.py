@@ -9,7 +9,14 @@ import marshmallow
 from marshmallow import Schema
 
 from schemas import fields
-from schemas.fields import declared_fields, help_of, label_of, line_items, sample_of
+from schemas.fields import (
+    choices_of,
+    declared_fields,
+    help_of,
+    label_of,
+    line_items,
+    sample_of,
+)
 
 Spec = dict[str, Any]
 """One field in Make's terms."""
@@ -27,7 +34,12 @@ _BOTH: Final[Mapping[type, str]] = {
 }
 OUTPUTS: Final[Mapping[type, str]] = {**_BOTH, fields.Json: "collection"}
 # `any` takes both a mapped collection and the text of one, as the connector does.
-INPUTS: Final[Mapping[type, str]] = {**_BOTH, fields.Secret: "password", fields.Json: "any"}
+INPUTS: Final[Mapping[type, str]] = {
+    **_BOTH,
+    fields.Secret: "password",
+    fields.Json: "any",
+    fields.Words: "array",
+}
 
 
 def camel(key: str) -> str:
@@ -57,20 +69,35 @@ def sample(schema: type[Schema], *, request_source: str) -> dict[str, Any]:
 
 def mapped(schema: type[Schema]) -> dict[str, str]:
     """The request's values: each input of the connector, from the parameter of its name."""
-    return {key: f"{{{{parameters.{camel(key)}}}}}" for key in declared_fields(schema)}
+    return {
+        # One text, as Make does not say how it would write a list into a query.
+        key: f"{{{{join(parameters.{camel(key)}, ',')}}}}"
+        if isinstance(declared, fields.Words)
+        else f"{{{{parameters.{camel(key)}}}}}"
+        for key, declared in declared_fields(schema).items()
+    }
 
 
 def _parameter(key: str, declared: marshmallow.fields.Field[Any]) -> Spec:
     default = declared.load_default
-    chosen = {} if default is marshmallow.missing or callable(default) else {"default": default}
+    chosen = {"default": default} if isinstance(default, (str, int)) else {}
     return {
         "name": camel(key),
         "label": label_of(declared),
         "help": help_of(declared) if chosen else _hint(declared),
-        **_type(declared, INPUTS),
+        **_choosing(declared),
         **({"required": True} if declared.required else {}),
         **chosen,
     }
+
+
+def _choosing(declared: marshmallow.fields.Field[Any]) -> Spec:
+    choices = choices_of(declared)
+    if not choices:
+        return _type(declared, INPUTS)
+    options = [{"label": label, "value": value} for value, label in choices.items()]
+    several = {"multiple": True} if isinstance(declared, fields.Words) else {}
+    return {"type": "select", **several, "options": options}
 
 
 def _hint(declared: marshmallow.fields.Field[Any]) -> str:

@@ -37,11 +37,12 @@ def render_readme(
 
 
 def _modules(catalog: Catalog, universal_id: str) -> str:
-    named = [(camel(item.key), item) for item in catalog]
-    rows = [*named, (universal_id, catalog.universal)]
+    rows = [(camel(t.key), t.watch_label, t.description) for t in catalog.triggers]
+    rows += [(camel(item.key), item.label, item.description) for item in catalog]
+    rows.append((universal_id, catalog.universal.label, catalog.universal.description))
     return table(
         ("module", "label", "what it does"),
-        ((f"`{name}`", item.label, item.description) for name, item in rows),
+        ((f"`{name}`", label, text) for name, label, text in rows),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from connector.domain.platforms import PLATFORMS
 from connector.exports.make_fields import camel, mapped
-from schemas.catalog import Action, PickList, Search
+from schemas.catalog import Action, PickList, Search, Trigger
 from schemas.fields import declared_fields
 
 PLATFORM: Final = next(platform for platform in PLATFORMS if platform.key == "make")
@@ -90,7 +90,7 @@ def action(item: Action) -> Request:
     }
 
 
-def search(item: Search) -> Request:
+def search(item: Search | Trigger) -> Request:
     """Rows page by page. By GET, since it is the query that Make documents to merge between pages."""
     return {
         "url": f"/{PLATFORM.key}/searches/{item.key}",
@@ -104,6 +104,30 @@ def search(item: Search) -> Request:
         "pagination": {
             "qs": {"cursor": "{{body.next_cursor}}"},
             "condition": "{{body.next_cursor}}",
+        },
+    }
+
+
+def trigger(item: Trigger) -> Request:
+    """Events page by page, newest first, told apart by their count, which only grows."""
+    listed = search(item)
+    listed["url"] = f"/{PLATFORM.key}/triggers/{item.key}"
+    listed["response"] |= {
+        "trigger": {"type": "id", "order": "desc", "id": "{{item.event_sequence}}"}
+    }
+    return listed
+
+
+def epoch() -> Request:
+    """Where to start: the events so far, or what one would look like."""
+    return {
+        "qs": {"isLoadingSample": "true"},
+        "response": {
+            "limit": 100,
+            "output": {
+                "label": "{{item.event_type}} {{item.handle}}",
+                "date": "{{item.occurred_at}}",
+            },
         },
     }
 

@@ -13,8 +13,15 @@ from typing import Any, Final, TypeAlias
 import marshmallow
 
 from schemas import fields
-from schemas.catalog import Action, Catalog, Connection
-from schemas.fields import declared_fields, help_of, label_of, line_items, sample_of
+from schemas.catalog import Action, Catalog, Connection, Trigger
+from schemas.fields import (
+    choices_of,
+    declared_fields,
+    help_of,
+    label_of,
+    line_items,
+    sample_of,
+)
 
 Field: TypeAlias = marshmallow.fields.Field[Any]
 
@@ -85,6 +92,7 @@ def zapier_definition(catalog: Catalog) -> dict[str, Any]:
         },
         "afterResponse": [{"source": _ERRORS, "args": ["response", "z", "bundle"]}],
         "flags": {"throwForThrottlingEarly": False},
+        "triggers": {t.key: _trigger(t) for t in catalog.triggers},
         "creates": {a.key: _step(a, f"/actions/{a.key}") for a in catalog.actions},
         "searches": {s.key: _step(s, f"/searches/{s.key}") for s in catalog.searches},
     }
@@ -128,7 +136,27 @@ def _authentication(connection: Connection) -> dict[str, Any]:
     }
 
 
+def _trigger(trigger: Trigger) -> dict[str, Any]:
+    # What Zapier polls for; a flag that it doesn't send arrives empty, and counts as absent.
+    flags = ("isLoadingSample", "isPopulatingDedupe")
+    perform = {
+        "method": "GET",
+        "url": f"{_BASE_URL}/triggers/{trigger.key}",
+        "params": _given(trigger) | {flag: f"{{{{bundle.meta.{flag}}}}}" for flag in flags},
+    }
+    return _described(trigger, perform)
+
+
 def _step(action: Action, path: str) -> dict[str, Any]:
+    perform = {"method": "POST", "url": f"{_BASE_URL}{path}", "body": _given(action)}
+    return _described(action, perform)
+
+
+def _given(action: Action) -> dict[str, str]:
+    return {key: f"{{{{bundle.inputData.{key}}}}}" for key in declared_fields(action.input)}
+
+
+def _described(action: Action, perform: Mapping[str, Any]) -> dict[str, Any]:
     inputs = declared_fields(action.input)
     return {
         "key": action.key,
@@ -136,11 +164,7 @@ def _step(action: Action, path: str) -> dict[str, Any]:
         "display": {"label": title_case(action.label), "description": action.description},
         "operation": {
             "inputFields": [_input_field(key, declared) for key, declared in inputs.items()],
-            "perform": {
-                "method": "POST",
-                "url": f"{_BASE_URL}{path}",
-                "body": {key: f"{{{{bundle.inputData.{key}}}}}" for key in inputs},
-            },
+            "perform": perform,
             "outputFields": [
                 described
                 for key, declared in declared_fields(action.output).items()
@@ -155,14 +179,24 @@ def _input_field(key: str, declared: Field) -> dict[str, Any]:
     described = {
         "key": key,
         "label": title_case(label_of(declared)),
-        **_KINDS[type(declared)],
+        **_input_kind(declared),
         "required": declared.required,
         "helpText": help_of(declared),
-        "placeholder": str(declared.metadata["example"]),
     }
-    if declared.load_default is not marshmallow.missing:
+    if choices := choices_of(declared):
+        described["choices"] = dict(choices)
+    else:
+        sample = declared.metadata["example"]
+        described["placeholder"] = str(sample[0] if isinstance(sample, list) else sample)
+    if isinstance(declared.load_default, (str, int)):
         described["default"] = str(declared.load_default)
     return described
+
+
+def _input_kind(declared: Field) -> Mapping[str, object]:
+    if isinstance(declared, fields.Words):
+        return {**_KINDS[declared.of], "list": True}
+    return _KINDS[type(declared)]
 
 
 def _output_fields(key: str, declared: Field) -> Iterator[dict[str, Any]]:

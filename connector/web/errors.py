@@ -22,6 +22,7 @@ STATUSES: Final[Mapping[type[ConnectorError], int]] = {
     errors.InvalidHandle: 400,
     errors.InvalidApiKey: 401,
     errors.InsufficientCredits: 403,
+    errors.BudgetExceeded: 403,
     errors.ProfileNotFound: 404,
     errors.RateLimited: 429,
     errors.UpstreamInvalid: 502,

@@ -7,9 +7,11 @@ from typing import Any
 
 from flask import Request
 from marshmallow import Schema, ValidationError
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
 
 from connector.domain.errors import InvalidApiKey, InvalidInput
+from schemas.fields import Items
 from wire.json_text import parse_json
 
 _KEY = re.compile(r"[\x21-\x7e]{1,512}")
@@ -36,7 +38,7 @@ def load_input(request: Request, schema: Schema) -> dict[str, Any]:
     """
     try:
         values: dict[str, Any] = schema.load(
-            _given(request.args.to_dict()) | _given(_body(request))
+            _given(_flat(request.args, schema)) | _given(_body(request, schema))
         )
     except BadRequest as exc:
         raise InvalidInput("The request body is incomplete or malformed.") from exc
@@ -49,11 +51,21 @@ def _given(raw: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in raw.items() if value is not None and value != ""}
 
 
-def _body(request: Request) -> dict[str, Any]:
+def _flat(values: MultiDict[str, str], schema: Schema) -> dict[str, Any]:
+    """The first value of each name, or every one where a list is declared."""
+    flat: dict[str, Any] = values.to_dict()
+    for name in values:
+        every = values.getlist(name)
+        if len(every) > 1 and isinstance(schema.fields.get(name), Items):
+            flat[name] = every
+    return flat
+
+
+def _body(request: Request, schema: Schema) -> dict[str, Any]:
     if request.method == "GET":
         return {}
     if request.mimetype in _FORMS:
-        return request.form.to_dict()
+        return _flat(request.form, schema)
     text = request.get_data()
     if not text.strip():
         return {}

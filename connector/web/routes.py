@@ -11,17 +11,19 @@ from flask import Blueprint, Response, jsonify, request
 from marshmallow import Schema
 from werkzeug.exceptions import MethodNotAllowed
 
-from connector.domain.answers import Result
+from connector.domain.answers import Page, Result
 from connector.domain.callers import Caller
 from connector.domain.deadlines import Deadline
 from connector.domain.platforms import Platform
 from connector.domain.ports import Clock
 from connector.web.inputs import api_key_of, load_input
 from connector.web.limits import pass_on
-from schemas.catalog import CATALOG
+from schemas.catalog import CATALOG, Trigger
+from schemas.inputs import PageInput
 from schemas.universal import Choice
 
 UseCase = Callable[[Mapping[str, Any], Caller], Result]
+Poll = Callable[[str, Mapping[str, Any], Caller, Page], tuple[list[Mapping[str, Any]], int | None]]
 View = Callable[[], Response]
 
 
@@ -30,6 +32,7 @@ class UseCases:
     """What the routes call; `handlers` are by catalog key."""
 
     handlers: Mapping[str, UseCase]
+    poll: Poll
     call_api: UseCase
     describe_account: Callable[[Caller], Result]
 
@@ -57,6 +60,20 @@ def platform_routes(
 
         return run
 
+    def poll(trigger: Trigger) -> View:
+        input_schema, page_schema = trigger.input(), PageInput()
+
+        def run() -> Response:
+            if request.method == "HEAD":
+                raise MethodNotAllowed(["GET"])
+            who = caller()
+            asked = load_input(request, page_schema)
+            page = Page(asked["limit"], asked["cursor"], sample=asked["is_loading_sample"])
+            rows, cursor = use_cases.poll(trigger.key, load_input(request, input_schema), who, page)
+            return _list(rows, cursor, paged=platform.paged)
+
+        return run
+
     def me() -> Response:
         return _send(use_cases.describe_account(caller()))
 
@@ -78,9 +95,20 @@ def platform_routes(
     for search in CATALOG.searches:
         run = view(use_cases.handlers[search.key], search.input, listed=True)
         routes.add_url_rule(f"/searches/{search.key}", search.key, run, methods=["GET", "POST"])
+    for trigger in CATALOG.triggers:
+        routes.add_url_rule(f"/triggers/{trigger.key}", trigger.key, poll(trigger))
     return routes
 
 
 def _send(result: Result, *, paged: bool = False) -> Response:
-    value = {"items": result.value, "next_cursor": None} if paged else result.value
-    return pass_on(result.rate_limit, jsonify(value))
+    if paged:
+        return pass_on(result.rate_limit, _list(result.value, None, paged=True))
+    return pass_on(result.rate_limit, jsonify(result.value))
+
+
+def _list(rows: list[Any], cursor: int | None, *, paged: bool) -> Response:
+    response = jsonify({"items": rows, "next_cursor": cursor} if paged else rows)
+    if cursor is not None:
+        # A bare array has no other place for it.
+        response.headers["X-Next-Cursor"] = str(cursor)
+    return response

@@ -16,6 +16,7 @@ from schemas import fields
 from schemas.account import Account, Credentials
 from schemas.catalog import CATALOG
 from schemas.errors import ErrorBody
+from schemas.events import Change, EventHead, EventRow
 from schemas.fields import declared_fields, sample_of, upstream_paths
 from schemas.profile import ProfileRow
 from schemas.universal import Choice, RequestInput, RequestOutput
@@ -46,11 +47,22 @@ PERMANENT_KEYS = PERMANENT.split()
 
 SCHEMAS = [ProfileRow, Video, ErrorBody, Credentials, Account, RequestInput, RequestOutput, Choice]
 SCHEMAS += [item.input for item in CATALOG]
+SCHEMAS += [Change, EventRow, *(trigger.input for trigger in CATALOG.triggers)]
 ROOT = Path(__file__).parents[2]
 
 
 def test_keys_of_the_row_are_permanent() -> None:
     assert list(declared_fields(ProfileRow)) == PERMANENT_KEYS
+
+
+def test_event_is_the_row_with_what_happened_in_front() -> None:
+    """Also permanent: Zaps and scenarios map these."""
+    head = """
+    event_id event_type occurred_at changed_fields changes previous_follower_count
+    follower_change milestone event_sequence
+    """
+    assert list(declared_fields(EventHead)) == head.split()
+    assert list(declared_fields(EventRow)) == [*head.split(), *PERMANENT_KEYS]
 
 
 def test_key_of_an_upstream_field_is_its_path() -> None:

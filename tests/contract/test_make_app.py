@@ -41,6 +41,7 @@ def test_folder_holds_generated_files_only() -> None:
 def test_modules_are_the_catalog() -> None:
     modules = {name: entry["label"] for name, entry in APP.components("module").items()}
     assert modules == {
+        **{camel(trigger.key): trigger.watch_label for trigger in CATALOG.triggers},
         **{camel(item.key): item.label for item in CATALOG},
         "makeApiCall": CATALOG.universal.label,
     }
@@ -83,7 +84,9 @@ def test_new_action_reaches_the_app_unasked() -> None:
     more = replace(action, key="get_video", noun="Video", label="Get a video")
     app = render(replace(CATALOG, actions=(action, more)))
     assert faults(app) == []
-    assert [group["label"] for group in app.general("groups")] == ["Profiles", "Videos", "Other"]
+    assert [group["label"] for group in app.general("groups")] == [
+        *("Triggers", "Profiles", "Videos", "Other")
+    ]
     assert app.code("module", "getVideo", "communication")["url"] == "/make/actions/get_video"
 
 

@@ -32,6 +32,8 @@ GET_FIELDS = "modules/getProfile/getProfile.interface.iml.json"
 GET_SAMPLE = "modules/getProfile/getProfile.samples.iml.json"
 FIND = "modules/findProfile/findProfile.communication.iml.json"
 FIND_FORM = "modules/findProfile/findProfile.mappable-params.iml.json"
+WATCH = "modules/newVideo/newVideo.communication.iml.json"
+WATCH_START = "modules/newVideo/newVideo.epoch.iml.json"
 CALL = "modules/makeApiCall/makeApiCall.communication.iml.json"
 CALL_FORM = "modules/makeApiCall/makeApiCall.mappable-params.iml.json"
 RPC = "rpcs/listEndpoints/listEndpoints.communication.iml.json"
@@ -60,11 +62,11 @@ BREAKAGES: dict[Callable[[App], list[str]], list[tuple[str, Change, str]]] = {
         (MANIFEST, rename("components/connection/profile-data", "p" * 36), "the id doesn't fit"),
     ],
     group_faults: [
-        (GROUPS, put("0/modules", ["getProfile"]), "findProfile is in no group."),
-        (GROUPS, put("1/modules", ["makeApiCall", "gone"]), "The groups name gone more often"),
-        (GROUPS, put("1/modules", ["makeApiCall", "getProfile"]), "name getProfile more often"),
+        (GROUPS, put("1/modules", ["getProfile"]), "findProfile is in no group."),
+        (GROUPS, put("2/modules", ["makeApiCall", "gone"]), "The groups name gone more often"),
+        (GROUPS, put("2/modules", ["makeApiCall", "getProfile"]), "name getProfile more often"),
         (GROUPS, reverse, "is not in a last group named Other."),
-        (GROUPS, put("1/label", "More"), "is not in a last group named Other."),
+        (GROUPS, put("2/label", "More"), "is not in a last group named Other."),
         (
             MANIFEST,
             put("components/module/makeApiCall/moduleType", "trigger"),
@@ -72,6 +74,15 @@ BREAKAGES: dict[Callable[[App], list[str]], list[tuple[str, Change, str]]] = {
         ),
     ],
     module_faults: [
+        (WATCH, put("response/trigger/order", "asc"), "doesn't tell the newest events first."),
+        (WATCH, drop("response/trigger/id"), "can't tell its events apart."),
+        (WATCH, drop("pagination"), "newVideo shows the first page only."),
+        (
+            MANIFEST,
+            drop("components/module/newVideo/codeFiles/epoch"),
+            "doesn't let a person choose where to start.",
+        ),
+        (WATCH_START, drop("response/limit"), "offers any number of events"),
         (
             MANIFEST,
             put("components/module/findProfile/moduleType", "universal"),
@@ -135,6 +146,7 @@ BREAKAGES: dict[Callable[[App], list[str]], list[tuple[str, Change, str]]] = {
         ),
     ],
     expression_faults: [
+        (WATCH_START, put("response/output/label", "{{itm.handle}}"), "itm can't be read there."),
         (BASE, put(MESSAGE, "{{headers.retry-after}}"), "unknown or unfinished: '-after"),
         (BASE, put(MESSAGE, "{{headers.`retry-after`"), "unknown or unfinished: ''"),
         (BASE, put(MESSAGE, "headers.`retry-after`}}"), "}} without {{"),
@@ -210,7 +222,7 @@ BREAKAGES: dict[Callable[[App], list[str]], list[tuple[str, Change, str]]] = {
             "'TikTok data' carries the name of another service.",
         ),
         (MANIFEST, rename(ENTRY, "getTiktokProfile"), "the name of another service."),
-        (GROUPS, put("0/label", "TikTok"), "carries the name of another service."),
+        (GROUPS, put("1/label", "TikTok"), "carries the name of another service."),
     ],
 }
 EACH = [

@@ -26,14 +26,16 @@ from connector.web.viewer import FILE_KINDS
 from profile_api import failures
 from profile_api.failures import Failure
 from profile_api.services.embedded import EmbeddedService
-from profile_api.store import Store, open_engine
+from profile_api.store import Store
 from schemas.account import Account
 from schemas.catalog import CATALOG
 from schemas.errors import ErrorBody
+from schemas.events import Change, EventRow
 from schemas.fields import declared_fields
 from schemas.universal import Choice
 from schemas.video import Video
 from tests.documented import METHODS, check_value, operations, resolve
+from wire.database import open_engine
 
 DOCUMENT = published_document(CATALOG, with_endpoint=True)
 WITHOUT_ENDPOINT = published_document(CATALOG, with_endpoint=False)
@@ -41,7 +43,7 @@ ENDPOINT_PATH = profile_api.app.PATH
 
 INPUTS = [item.input for item in (*CATALOG, CATALOG.universal)]
 OUTPUTS = [item.output for item in (*CATALOG, CATALOG.universal)]
-OUTPUTS += [CATALOG.connection.output, Account, Choice, ErrorBody, Video]
+OUTPUTS += [CATALOG.connection.output, Account, Choice, ErrorBody, Video, EventRow, Change]
 
 
 def named(schema: type[Schema]) -> str:
@@ -50,7 +52,7 @@ def named(schema: type[Schema]) -> str:
 
 def connector_app() -> Flask:
     return create_app(
-        UseCases(HANDLERS, call_api, describe_account),  # type: ignore[arg-type]  # never called
+        UseCases(HANDLERS, lambda *_: ([], None), call_api, describe_account),  # type: ignore[arg-type]  # never called
         document=dict,
         checks={},
         clock=SystemClock(),
@@ -209,7 +211,7 @@ def failing(*_: object) -> Any:
 
 def test_what_never_happens_in_tests_is_documented_too() -> None:
     """A fault of our own, and a server that is not ready."""
-    use_cases = UseCases(dict.fromkeys(HANDLERS, failing), failing, failing)
+    use_cases = UseCases(dict.fromkeys(HANDLERS, failing), failing, failing, failing)
     app = create_app(
         use_cases,
         document=dict,

@@ -16,6 +16,7 @@ from tests.make_app.checks.values import row_faults
 from tests.make_app.form import MakeError
 from tests.make_app.runner import Connection, Runner
 from tests.running import FakeUpstream, Server, reply
+from tests.watched import MISSING_HANDLE, profile, until_told
 
 APP = load(Path(__file__).parents[2] / "platforms" / "make")
 PATH = ENDPOINTS[0][1]
@@ -215,3 +216,68 @@ def test_no_key_in_makes_log(server: Server, make: Runner) -> None:
     assert len(make.log) == 6
     assert {line["request"]["headers"]["authorization"] for line in make.log} == {"[sanitized]"}
     assert key not in json.dumps(make.log)
+
+
+WATCHED: dict[str, dict[str, Any]] = {
+    "newVideo": {},
+    "profileChanged": {"watchedFields": ["user_nickname"]},
+    "followerMilestone": {"thresholds": [1500]},
+    "statsSnapshot": {"frequency": "daily"},
+    "profileUnavailable": {},
+}
+
+
+@pytest.fixture
+def watched(watching_front: Server, upstream: FakeUpstream) -> tuple[Runner, Connection]:
+    upstream.answers("None", reply(400, MISSING_HANDLE))
+    runner = Runner(APP, watching_front.url)
+    return runner, runner.connect(apiKey="sk_watcher")
+
+
+@pytest.mark.parametrize("module", WATCHED)
+def test_trigger_starts_from_a_sample_and_puts_out_nothing_else(
+    watched: tuple[Runner, Connection], upstream: FakeUpstream, module: str
+) -> None:
+    """What was there before is no event; where to start can be chosen all the same."""
+    make, connection = watched
+    given = {"handles": [f"make.{module}"], **WATCHED[module]}
+    upstream.answers(f"make.{module}".lower(), reply(200, profile(f"make.{module}".lower())))
+    (start,) = make.starts(module, connection, **given)
+    assert list(start) == ["label", "date"]
+    assert start["label"].endswith(f" make.{module}".lower())
+    assert make.poll(module, connection, 0, **given) == ([], 0)
+
+
+def test_trigger_tells_each_event_once_oldest_first(
+    watched: tuple[Runner, Connection], upstream: FakeUpstream
+) -> None:
+    make, connection = watched
+    upstream.answers("make.films", reply(200, profile("make.films")))
+    given = {"handles": ["@Make.Films"], "limit": 2}
+    assert make.poll("newVideo", connection, 0, **given) == ([], 0)
+    upstream.answers("make.films", reply(200, profile("make.films", videos=5)))
+    rows = until_told(lambda: make.poll("newVideo", connection, 0, **given)[0])
+    assert [row["latest_video_id"] for row in rows] == ["make.films-v3", "make.films-v4"]
+    assert row_faults(APP, "newVideo", rows[0]) == []
+    last = rows[-1]["event_sequence"]
+    rest, last = make.poll("newVideo", connection, last, **given)
+    assert [row["latest_video_id"] for row in rest] == ["make.films-v5"]
+    assert make.poll("newVideo", connection, last, **given) == ([], last)
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "start"),
+    [
+        ({"handles": []}, "DataError", "[400] handles: "),
+        ({"handles": ["a b"]}, "DataError", "[400] The handle holds white space"),
+        ({}, "BundleValidationError", "Missing value of required parameter 'handles'."),
+    ],
+)
+def test_trigger_that_can_not_work_says_so(
+    watched: tuple[Runner, Connection], given: dict[str, Any], kind: str, start: str
+) -> None:
+    make, connection = watched
+    with pytest.raises(MakeError) as error:
+        make.poll("newVideo", connection, 0, **given)
+    assert error.value.type == kind
+    assert error.value.message.startswith(start)

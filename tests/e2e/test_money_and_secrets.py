@@ -10,6 +10,7 @@ import requests
 
 from tests.e2e.test_get_profile import get_profile
 from tests.running import PLATFORM_SOURCES, FakeUpstream, reply, running_server
+from tests.watched import MISSING_HANDLE, profile
 
 PLANTED = "sk_planted_7c1f5e0b9a"
 
@@ -102,3 +103,21 @@ def test_keys_are_stored_as_hashes(tmp_path: Path) -> None:
         log = server.log.read_text()
     assert key.encode() not in database
     assert key not in log
+
+
+def test_key_of_a_watcher_is_kept_sealed(tmp_path: Path, upstream: FakeUpstream) -> None:
+    """The connector has to use it while nobody asks, and keeps it unreadable all the same."""
+    upstream.answers("None", reply(400, MISSING_HANDLE))
+    upstream.answers("sealed.one", reply(200, profile("sealed.one")))
+    with running_server(tmp_path, PROFILE_API_URL=upstream.url) as server:
+        response = requests.get(
+            f"{server.url}/zapier/triggers/new_video?handles=sealed.one",
+            headers={"X-API-Key": PLANTED},
+            timeout=60,
+        )
+        assert response.status_code == 200
+        log = server.log.read_text()
+        database = b"".join(path.read_bytes() for path in tmp_path.glob("connector.db*"))
+    assert b"sealed.one" in database
+    assert PLANTED.encode() not in database
+    assert PLANTED not in log

@@ -94,6 +94,12 @@ def test_what_fits_is_accepted(server: Server, tmp_path: Path) -> None:
 
 
 HANDLE = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_.]{0,20}[a-z0-9]$"}
+KNOWN_QUERY = {
+    "handle": HANDLE,
+    "handles": HANDLE,
+    "thresholds": {"type": "string", "const": "1000,5000"},
+    "watched_fields": {"type": "string", "const": "user_nickname,user_verified"},
+}
 BODY = {"type": "object", "required": ["handle"], "properties": {"handle": HANDLE}}
 KNOWN_TEXTS: dict[str, dict[str, Any]] = {
     "handle": HANDLE,
@@ -112,8 +118,9 @@ def with_known_values(document: dict[str, Any]) -> dict[str, Any]:
     narrowed = deepcopy(document)
     for _, _, operation in operations(narrowed):
         for parameter in operation.get("parameters", ()):
-            if parameter.get("name") == "handle":
-                parameter["schema"] = HANDLE
+            if parameter.get("name") in KNOWN_QUERY:
+                parameter["schema"] = KNOWN_QUERY[parameter["name"]]
+                parameter["required"] = True
         for content in operation.get("requestBody", {}).get("content", {}).values():
             narrow(content["schema"], KNOWN_TEXTS)
     for name in ("ProfileInput", "RequestInput", "ProfileApiRequest"):

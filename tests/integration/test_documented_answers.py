@@ -10,6 +10,7 @@ import requests
 from profile_api.app import PATH
 from profile_api.services.embedded import RESERVED, SLOW_HANDLE
 from profile_api.services.samples import SAMPLE_HANDLES
+from schemas.catalog import CATALOG
 from tests.documented import Document, check_answer, operations, resolve
 from tests.running import PLATFORM_SOURCES, FakeUpstream, Server, reply
 
@@ -81,6 +82,22 @@ def test_endpoint_answers_as_documented(
     bearer = {"Authorization": f"Bearer {key['X-API-Key']}"}
     response = ask(server, document, "POST", PATH, json={"handle": handle}, headers=bearer)
     assert (response.status_code == 200) is (handle in SAMPLE_HANDLES)
+
+
+@platforms
+@pytest.mark.parametrize("trigger", [trigger.key for trigger in CATALOG.triggers])
+def test_polls_fit(
+    server: Server, document: Document, key: dict[str, str], platform: str, trigger: str
+) -> None:
+    """The first poll, a later one, and one that there is nothing to watch for."""
+    path = f"/{platform}/triggers/{trigger}"
+    given = {"handles": f"some.{platform}", "thresholds": "10"}
+    for _ in range(2):
+        answer = ask(server, document, "GET", path, params=given, headers=key)
+        assert answer.status_code == 200
+    missing = {"handles": "test_not_found", "thresholds": "10"}
+    answer = ask(server, document, "GET", path, params=missing, headers=key)
+    assert answer.status_code == 404
 
 
 def test_late_answer_fits(server: Server, document: Document, key: dict[str, str]) -> None:

@@ -15,13 +15,14 @@ from werkzeug.test import TestResponse
 from profile_api import failures
 from profile_api.app import REQUEST_SOURCES, create_app
 from profile_api.keys import TEST_KEY, new_key
-from profile_api.migrate import migrate
+from profile_api.migrate import MIGRATIONS
 from profile_api.services import ProfileService, ServiceAnswer
 from profile_api.services.embedded import EmbeddedService
 from profile_api.services.http import HTTPService
 from profile_api.services.samples import DOCUMENTED
-from profile_api.store import Store, open_engine
+from profile_api.store import Store
 from tests.running import FakeUpstream, reply
+from wire.database import open_engine
 from wire.http import new_session
 
 PATH = "/api/v1/get-tiktok-profile"
@@ -81,7 +82,7 @@ class Endpoint:
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     engine = open_engine(f"sqlite:///{tmp_path}/keys.db")
-    migrate(engine)
+    MIGRATIONS.up(engine)
     yield Store(engine)
     engine.dispose()
 

@@ -12,10 +12,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, inspect
 
-from profile_api.migrate import migrate, migrate_back, migration_problem
-from profile_api.store import Store, open_engine
+from connector.adapters.crypto import FernetVault, key_beside, new_encryption_key
+from connector.domain.errors import Unreadable
+from profile_api.migrate import MIGRATIONS
+from profile_api.store import Store
 from profile_api.tables import Base
 from tests.running import ROOT, clean_environment
+from wire.database import open_engine
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -26,8 +29,8 @@ def engine(tmp_path: Path) -> Engine:
 
 
 def test_migrations_make_what_the_code_expects(engine: Engine) -> None:
-    migrate(engine)
-    migrate(engine)
+    MIGRATIONS.up(engine)
+    MIGRATIONS.up(engine)
     with engine.connect() as connection:
         context = MigrationContext.configure(
             connection, opts={"version_table": "profile_api_version"}
@@ -36,25 +39,25 @@ def test_migrations_make_what_the_code_expects(engine: Engine) -> None:
 
 
 def test_migrations_go_back(engine: Engine) -> None:
-    migrate(engine)
+    MIGRATIONS.up(engine)
     Store(engine).create_key("sk_x", name="x", credits=1, now=NOW)
-    migrate_back(engine, "base")
+    MIGRATIONS.down(engine, "base")
     assert set(inspect(engine).get_table_names()) <= {"profile_api_version"}
-    migrate(engine)
+    MIGRATIONS.up(engine)
     assert Store(engine).list_keys() == []
 
 
 def test_missing_migration_is_told_from_a_missing_database(engine: Engine, tmp_path: Path) -> None:
-    assert "not migrated" in (migration_problem(engine) or "")
-    migrate(engine)
-    assert migration_problem(engine) is None
+    assert "not migrated" in (MIGRATIONS.problem(engine) or "")
+    MIGRATIONS.up(engine)
+    assert MIGRATIONS.problem(engine) is None
     broken = open_engine(f"sqlite:///{tmp_path}/no/such/folder/keys.db")
-    assert "can't be reached" in (migration_problem(broken) or "")
+    assert "can't be reached" in (MIGRATIONS.problem(broken) or "")
 
 
 def test_charge_and_its_log_line_are_one(engine: Engine) -> None:
     """A charge that can't be logged is not made."""
-    migrate(engine)
+    MIGRATIONS.up(engine)
     store = Store(engine)
     key_id = store.create_key("sk_x", name="x", credits=4, now=NOW)
     assert key_id is not None
@@ -66,7 +69,7 @@ def test_charge_and_its_log_line_are_one(engine: Engine) -> None:
 
 
 def test_same_key_is_stored_once(engine: Engine) -> None:
-    migrate(engine)
+    MIGRATIONS.up(engine)
     store = Store(engine)
     assert store.create_key("sk_x", name="x", credits=1, now=NOW) == 1
     assert store.create_key("sk_x", name="y", credits=1, now=NOW) is None
@@ -156,3 +159,31 @@ def test_wrong_setting_stops_every_command(tmp_path: Path) -> None:
     result = run(tmp_path, "serve", PORT="http")
     assert result.stderr == "Error: The setting PORT is wrong: Not a valid integer.\n"
     assert result.returncode == 1
+
+
+def test_live_mode_needs_an_encryption_key(tmp_path: Path) -> None:
+    """Real keys are not kept unsealed; the sentence says how to make what is missing."""
+    result = run(tmp_path, "serve", PROFILE_API_URL="https://api.example.com")
+    assert result.returncode == 1
+    assert "CONNECTOR_ENCRYPTION_KEYS is missing" in result.stderr
+    made = run(tmp_path, "new-encryption-key", PROFILE_API_URL="https://api.example.com")
+    key = made.stdout.strip()
+    vault = FernetVault([key])
+    assert vault.open(vault.seal("sk_secret")) == "sk_secret"
+
+
+def test_sealed_secret_survives_a_rotation_and_no_more() -> None:
+    old, new, other = (new_encryption_key() for _ in range(3))
+    sealed = FernetVault([old]).seal("sk_secret")
+    assert "sk_secret" not in sealed
+    assert FernetVault([new, old]).open(sealed) == "sk_secret"
+    with pytest.raises(Unreadable):
+        FernetVault([other]).open(sealed)
+    with pytest.raises(Unreadable):
+        FernetVault([new]).open("nonsense")
+
+
+def test_key_beside_the_database_is_made_once_for_its_owner(tmp_path: Path) -> None:
+    database = tmp_path / "x.db"
+    assert key_beside(database) == key_beside(database)
+    assert (tmp_path / "x.db.key").stat().st_mode & 0o777 == 0o600

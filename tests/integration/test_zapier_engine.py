@@ -14,6 +14,7 @@ from profile_api.services.samples import SAMPLE_HANDLES
 from schemas.catalog import CATALOG
 from schemas.fields import sample_of
 from tests.running import FakeUpstream, Server, reply
+from tests.watched import MISSING_HANDLE, profile, until_told
 from tests.zapier.checks import lint_live
 from tests.zapier.engine import PACKAGE, Engine, ZapierError, running_engine
 
@@ -237,3 +238,86 @@ def test_nothing_of_zapiers_reaches_the_upstream(
     (request,) = upstream.asked_for("quiet.zap")
     assert request.body == {"handle": "quiet.zap", "requestSource": "ZAPIER"}
     assert request.headers["authorization"] == "Bearer sk_mine"
+
+
+TRIGGER_INPUTS: dict[str, dict[str, Any]] = {
+    "new_video": {},
+    "profile_changed": {"watched_fields": ["user_nickname", "user_verified"]},
+    "follower_milestone": {"thresholds": ["10", "20"]},
+    "stats_snapshot": {"frequency": "hourly"},
+    "profile_unavailable": {},
+}
+
+
+def poll(
+    engine: Engine, trigger: str, key: str, *handles: str, **meta: bool
+) -> list[dict[str, Any]]:
+    """What the trigger answers to a poll of Zapier's."""
+    bundle = {
+        "authData": {"api_key": key},
+        "inputData": {"handles": list(handles), **TRIGGER_INPUTS[trigger]},
+        "meta": meta,
+    }
+    method = f"triggers.{trigger}.operation.perform"
+    rows: list[dict[str, Any]] = engine.send(
+        {"command": "execute", "method": method, "bundle": bundle}
+    )
+    return rows
+
+
+def test_every_trigger_of_the_catalog_is_polled() -> None:
+    assert list(DEFINITION["triggers"]) == [trigger.key for trigger in CATALOG.triggers]
+    assert set(TRIGGER_INPUTS) == set(DEFINITION["triggers"])
+
+
+@pytest.mark.parametrize("trigger", TRIGGER_INPUTS)
+def test_poll_answers_what_the_definition_promises(
+    engine: Engine, server: Server, trigger: str
+) -> None:
+    """Samples in the editor, for several profiles; keys, types and ids as Zapier wants them."""
+    key, key_id = server.new_key(credits=100)
+    editor = poll(engine, trigger, key, "ada.x", "@Bo_x", isLoadingSample=True)
+    assert lint_live(f"triggers.{trigger}", DEFINITION["triggers"][trigger], editor) == []
+    assert [row["handle"] for row in editor] == ["ada.x", "bo_x"]
+    assert {row["request_source"] for row in editor} == {"ZAPIER"}
+    assert poll(engine, trigger, key, "ada.x", "@Bo_x", isPopulatingDedupe=True) == []
+    assert server.credits_of(key_id) == 96
+
+
+def test_poll_of_a_missing_profile_says_so(engine: Engine, key: str) -> None:
+    with pytest.raises(ZapierError) as caught:
+        poll(engine, "new_video", key, "test_not_found")
+    assert caught.value.name == "HaltedError"
+
+
+def test_poll_without_what_to_reach_says_so(engine: Engine, key: str) -> None:
+    error = failure_of_poll(engine, key)
+    assert error.name == "AppError"
+    assert "Give thresholds, or a number in every." in error.message
+
+
+def failure_of_poll(engine: Engine, key: str) -> ZapierError:
+    bundle = {"authData": {"api_key": key}, "inputData": {"handles": ["x.y"]}}
+    event = {
+        "command": "execute",
+        "method": "triggers.follower_milestone.operation.perform",
+        "bundle": bundle,
+    }
+    with pytest.raises(ZapierError) as caught:
+        engine.send(event)
+    return caught.value
+
+
+def test_new_event_is_polled_newest_first(watching_front: Server, upstream: FakeUpstream) -> None:
+    """The first poll only fills Zapier's list of what it has seen; then each event has its own id."""
+    upstream.answers("None", reply(400, MISSING_HANDLE))
+    upstream.answers("zap.films", reply(200, profile("zap.films")))
+    with running_engine(watching_front.url) as engine:
+        seen = {row["id"] for row in poll(engine, "new_video", "sk_zap", "Zap.Films")}
+        upstream.answers("zap.films", reply(200, profile("zap.films", videos=4)))
+        rows = until_told(lambda: poll(engine, "new_video", "sk_zap", "Zap.Films"))
+    assert [row["latest_video_id"] for row in rows] == ["zap.films-v4", "zap.films-v3"]
+    assert seen == {"id-zap.films:zap.films-v2"}
+    assert not seen & {row["id"] for row in rows}
+    step = DEFINITION["triggers"]["new_video"]
+    assert lint_live("triggers.new_video", step, rows) == []

@@ -14,7 +14,7 @@ from tests.make_app.form import MakeError
 from tests.make_app.iml import evaluate, is_true
 
 REQUEST_KEYS = {"url", "method", "headers", "qs", "body", "response", "pagination", "log"}
-RESPONSE_KEYS = {"error", "valid", "iterate", "output", "limit", "metadata", "uid"}
+RESPONSE_KEYS = {"error", "valid", "iterate", "output", "limit", "metadata", "uid", "trigger"}
 BASE_KEYS = {"baseUrl", "headers", "timeout", "response", "log"}
 ERROR_TYPES = {
     *("RuntimeError", "DataError", "RateLimitError", "OutOfSpaceError", "ConnectionError"),

@@ -9,7 +9,7 @@ from tests.make_app.app import UnknownToEmulator
 
 _KEYS = {
     *("name", "label", "help", "type", "required", "default"),
-    *("options", "editable", "mode", "spec"),
+    *("options", "editable", "mode", "spec", "multiple"),
 }
 
 
@@ -48,6 +48,9 @@ def _filled(entry: dict[str, Any], given: Mapping[str, Any]) -> Any:
 
 def _is_choice(value: Any, entry: Mapping[str, Any]) -> bool:
     options = entry["options"]
+    if entry.get("multiple") is True:
+        single = {**entry, "multiple": False}
+        return isinstance(value, list) and all(_is_choice(item, single) for item in value)
     if entry.get("editable") is True or isinstance(options, str):
         return isinstance(value, str)
     return value in [option["value"] for option in options]
@@ -58,6 +61,11 @@ FITS: Mapping[str, Callable[[Any, Mapping[str, Any]], bool]] = {
     "text": lambda value, _: isinstance(value, (str, int, float)),
     "password": lambda value, _: isinstance(value, str),
     "any": lambda value, _: True,
+    "integer": lambda value, _: type(value) is int,
+    "array": lambda value, entry: (
+        isinstance(value, list)
+        and all(FITS[entry["spec"]["type"]](item, entry["spec"]) for item in value)
+    ),
     "uinteger": lambda value, _: type(value) is int and value >= 0,
     "select": _is_choice,
 }

@@ -129,7 +129,16 @@ def _ifempty(value: Any, instead: Any) -> Any:
     return instead if value is None or value == "" else value
 
 
-FUNCTIONS: Mapping[str, tuple[int, Callable[..., Any]]] = {"ifempty": (2, _ifempty)}
+def _join(values: Any, between: str) -> str:
+    if values is not None and not isinstance(values, list):
+        raise ImlError("join of what is no list")
+    return between.join(map(_text, values or []))
+
+
+FUNCTIONS: Mapping[str, tuple[int, Callable[..., Any]]] = {
+    "ifempty": (2, _ifempty),
+    "join": (2, _join),
+}
 
 
 class _Parser:

@@ -59,6 +59,44 @@ class Runner:
             return [self._object(request, variables)]
         raise UnknownToEmulator(f"the module type {entry['moduleType']!r}")
 
+    def poll(
+        self, module: str, connection: Connection, last: int, **given: Any
+    ) -> tuple[list[Any], int]:
+        """A run of a polling trigger that has processed up to `last`: its bundles, and the new last."""
+        if self.app.components("module")[module]["moduleType"] != "trigger":
+            raise UnknownToEmulator(f"{module} is no polling trigger")
+        request = self._request("module", module)
+        variables = self._variables(connection, fill_in(self.app.form("module", module), given))
+        told = [row for row in self._told(request, variables) if row[0] > last]
+        limit = evaluate(request["response"]["limit"], variables)
+        chosen = sorted(told, key=lambda row: row[0])[:limit]
+        return [row for _, row in chosen], chosen[-1][0] if chosen else last
+
+    def starts(self, module: str, connection: Connection, **given: Any) -> list[Any]:
+        """What "Choose where to start" offers."""
+        request = self._request("module", module)
+        epoch = self.app.code("module", module, "epoch")
+        refuse_unknown("epoch", epoch, {"qs", "response"})
+        response = {**request["response"], **epoch["response"]}
+        request = {**request, "qs": {**request["qs"], **epoch["qs"]}, "response": response}
+        variables = self._variables(connection, fill_in(self.app.form("module", module), given))
+        return self._rows(request, variables)
+
+    def _told(
+        self, request: dict[str, Any], variables: dict[str, Any]
+    ) -> Iterator[tuple[int, Any]]:
+        trigger = request["response"]["trigger"]
+        refuse_unknown("trigger", trigger, {"type", "order", "id"})
+        if (trigger["type"], trigger["order"]) != ("id", "desc"):
+            raise UnknownToEmulator(f"a trigger by {trigger['type']} in order {trigger['order']}")
+        for answer in self._pages(request, variables):
+            scope = {**variables, **vars(answer)}
+            for item in evaluate(request["response"]["iterate"], scope):
+                number = evaluate(trigger["id"], {**scope, "item": item})
+                if type(number) is not int:
+                    raise UnknownToEmulator(f"an id that is no number: {number!r}")
+                yield number, item
+
     def choices(self, rpc: str, connection: Connection) -> list[Any]:
         """The options that a select shows."""
         variables = self._variables(connection, {})

@@ -39,6 +39,8 @@ def test_empty_variable_counts_as_unset() -> None:
         ("DATABASE_URL", "sqlite:///"),
         ("DATABASE_URL", "sqlite:///:memory:"),
         ("HOST", "[::1]"),
+        ("CONNECTOR_ENCRYPTION_KEYS", "s3cret"),
+        ("CONNECTOR_ENCRYPTION_KEYS", "c2VjcmV0,"),
         ("HOST", "a b"),
     ],
 )

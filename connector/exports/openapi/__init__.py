@@ -20,6 +20,7 @@ from connector.exports.openapi.responses import Door, Responses
 from connector.exports.openapi.schema_objects import SchemaConverter
 from schemas.catalog import Catalog
 from schemas.errors import ErrorBody
+from schemas.inputs import PageInput
 
 _SECURITY_SCHEMES: Final = {
     "bearer": {
@@ -58,7 +59,8 @@ def openapi_document(catalog: Catalog, *, version: str, door: Door) -> dict[str,
         tags=[*map(_tag, PLATFORMS), {"name": "operators", "description": "For operators."}],
     )
     converter = cast(SchemaConverter, plugin.converter)  # as the plugin was told to make
-    converter.inputs = frozenset(item.input for item in (*catalog, catalog.universal))
+    read = (*catalog, *catalog.triggers, catalog.universal)
+    converter.inputs = frozenset((PageInput, *(item.input for item in read)))
     responses = Responses(spec, door, converter.reference(ErrorBody))
     paths = operator_paths(door, responses)
     for platform in PLATFORMS:

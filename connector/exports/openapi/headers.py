@@ -44,6 +44,10 @@ HEADERS: Final[dict[str, Any]] = {
         "description": "Requests left in the current window, where the upstream says so.",
         "schema": {"type": "integer", "minimum": 0},
     },
+    "X-Next-Cursor": {
+        "description": "The cursor of the next older page, where there is one.",
+        "schema": {"type": "integer", "minimum": 1},
+    },
     "Retry-After": {
         "description": "Whole seconds to wait before the same request is sent again.",
         "required": True,

@@ -13,8 +13,9 @@ from connector.domain.platforms import Platform
 from connector.exports.openapi.headers import RATE_LIMIT, REQUEST_ID, sent
 from connector.exports.openapi.responses import EVERYWHERE, Responses
 from connector.exports.openapi.schema_objects import SchemaConverter
-from schemas.catalog import Action, Catalog, PickList
+from schemas.catalog import Action, Catalog, PickList, Trigger
 from schemas.fields import declared_fields, sample_of
+from schemas.inputs import PageInput
 from schemas.universal import Choice
 
 _UPSTREAM: Final = (
@@ -27,6 +28,10 @@ _UPSTREAM: Final = (
 )
 _LOOK_UP: Final = (errors.InvalidInput, errors.InvalidHandle, *_UPSTREAM)
 _EITHER_KEY: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"header": []}]
+_POLLED: Final = (
+    "A poll looks at the profiles that are due and answers what was noticed, then and before. A look"
+    " that finds the profile costs 2 credits; a poll before its time costs nothing."
+)
 _QUERY_TOO: Final = "Input may also stand in the query; what the body holds comes first."
 
 
@@ -44,6 +49,7 @@ def platform_paths(
     paths |= {f"{root}/rpcs/{p.key}": {"get": writer.pick_list(p)} for p in catalog.pick_lists}
     paths |= {f"{root}/actions/{a.key}": {"post": writer.action(a)} for a in catalog.actions}
     paths |= {f"{root}/searches/{s.key}": writer.search(s) for s in catalog.searches}
+    paths |= {f"{root}/triggers/{t.key}": {"get": writer.trigger(t)} for t in catalog.triggers}
     return paths
 
 
@@ -99,6 +105,24 @@ class _Writer:
                 **self._reads_body(search),
                 "responses": {"200": found, **self.responses.of(413, *EVERYWHERE, errors=_LOOK_UP)},
             },
+        }
+
+    def trigger(self, trigger: Trigger) -> dict[str, Any]:
+        rows = {"type": "array", "items": self.converter.reference(trigger.output)}
+        answer = self._paged(rows, [self._sample(trigger.output)], cursor=["integer", "null"])
+        failures = (*_LOOK_UP, errors.ProfileNotFound, errors.BudgetExceeded)
+        answer["description"] = "The newest events, newest first. On the first poll, samples."
+        answer["headers"] = sent("X-Next-Cursor")
+        return {
+            **self._head(f"trigger_{trigger.key}", trigger.label),
+            "description": f"{trigger.description}\n\n{_POLLED}",
+            "security": _EITHER_KEY,
+            "parameters": [
+                *self._query(trigger.input),
+                *self._query(PageInput),
+                REQUEST_ID,
+            ],
+            "responses": {"200": answer, **self.responses.of(*EVERYWHERE, errors=failures)},
         }
 
     def pick_list(self, pick_list: PickList) -> dict[str, Any]:
@@ -157,24 +181,27 @@ class _Writer:
     def _query(self, schema: type[Schema]) -> list[dict[str, Any]]:
         return [
             {
-                "name": key,
+                "name": declared_fields(schema)[key].data_key or key,
                 "in": "query",
                 "required": declared_fields(schema)[key].required,
                 "description": text.pop("description"),
                 "example": text.pop("examples")[0],
                 "schema": text,
             }
-            for key, text in self.converter.texts(schema).items()
+            for key, text in self.converter.words(schema).items()
         ]
 
     def _list(self, row: type[Schema]) -> dict[str, Any]:
         rows: dict[str, Any] = {"type": "array", "items": self.converter.reference(row)}
-        sample: Any = [self._sample(row)]
+        answer = self._paged(rows, [self._sample(row)], cursor="null")
+        return answer | {"description": "Best match first; a miss is an empty list."}
+
+    def _paged(self, rows: dict[str, Any], sample: Any, *, cursor: object) -> dict[str, Any]:
         if self.platform.paged:
-            properties = {"items": rows, "next_cursor": {"type": "null"}}
+            properties = {"items": rows, "next_cursor": {"type": cursor}}
             rows = {"type": "object", "properties": properties, "required": [*properties]}
             sample = {"items": sample, "next_cursor": None}
-        return self._answer("Best match first; a miss is an empty list.", rows, sample)
+        return self._answer("", rows, sample)
 
     def _answer(self, description: str, schema: Mapping[str, Any], sample: Any) -> dict[str, Any]:
         return {

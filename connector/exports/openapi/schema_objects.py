@@ -13,7 +13,7 @@ from apispec.ext.marshmallow.common import resolve_schema_cls
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import Schema, fields
 
-from schemas.fields import Identifier, Json, Secret
+from schemas.fields import Identifier, Json, Secret, Words
 
 # Kinds that are read from more than they are written as.
 _ALSO_READ_FROM: Final[Mapping[type, str]] = {Identifier: "integer", Json: "string"}
@@ -44,6 +44,7 @@ class SchemaConverter(OpenAPIConverter):
         described = super().field2property(field)
         if "example" in described:
             described["examples"] = [described.pop("example")]
+        described.pop("x-choices", None)
         if described.get("x-upstream") == ():
             del described["x-upstream"]
         return _accepting(field, described) if type(field.parent) in self.inputs else described
@@ -54,11 +55,20 @@ class SchemaConverter(OpenAPIConverter):
         return reference
 
     def texts(self, schema: type[Schema]) -> dict[str, dict[str, Any]]:
-        """The properties of the input `schema` as a form or a query carries them: text, all of it."""
+        """The properties of the input `schema` as a form carries them: text, all of it."""
         return {
-            key: _as_text(self.field2property(field), is_json=isinstance(field, Json))
+            key: _as_text(self.field2property(field), field)
             for key, field in schema().fields.items()
         }
+
+    def words(self, schema: type[Schema]) -> dict[str, dict[str, Any]]:
+        """The same as a query carries them, where a number or a yes is told from other text."""
+        texts = self.texts(schema)
+        for key, field in schema().fields.items():
+            kinds = [k for k in self.field2property(field)["type"] if k in ("integer", "boolean")]
+            if kinds and not isinstance(field, Identifier):
+                texts[key]["type"] = kinds[0]
+        return texts
 
 
 def _accepting(field: fields.Field[Any], described: dict[str, Any]) -> dict[str, Any]:
@@ -71,12 +81,15 @@ def _accepting(field: fields.Field[Any], described: dict[str, Any]) -> dict[str,
     return described | {"type": [*kinds, "null"]}
 
 
-def _as_text(described: dict[str, Any], *, is_json: bool) -> dict[str, Any]:
-    if not is_json:
-        return described | {"type": "string"}
-    examples = [json.dumps(example) for example in described["examples"]]
-    return described | {
-        "type": "string",
-        "contentMediaType": "application/json",
-        "examples": examples,
-    }
+def _as_text(described: dict[str, Any], field: fields.Field[Any]) -> dict[str, Any]:
+    # Absent is what stands for null here.
+    said = {k: v for k, v in described.items() if (k, v) != ("default", None)} | {"type": "string"}
+    if isinstance(field, Words):
+        for of_a_list in ("items", "minItems", "maxItems", "default"):
+            said.pop(of_a_list, None)
+        lists = described["examples"]
+        return said | {"examples": [",".join(map(str, example or ())) for example in lists]}
+    if isinstance(field, Json):
+        examples = [json.dumps(example) for example in described["examples"]]
+        return said | {"contentMediaType": "application/json", "examples": examples}
+    return said

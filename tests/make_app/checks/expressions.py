@@ -10,7 +10,7 @@ from tests.make_app.iml import ImlError, paths
 
 ANSWER = ("body", "headers", "statusCode")
 # Directives of a response that are evaluated once for each item.
-OF_AN_ITEM = ("output",)
+OF_AN_ITEM = ("output", "trigger")
 
 
 def expression_faults(app: App) -> list[str]:
@@ -21,6 +21,11 @@ def expression_faults(app: App) -> list[str]:
         scope = _Scope(app, form, inherited=kind != "connection")
         request = app.code(kind, name, "communication")
         faults += [f"{kind} {name}: {fault}" for fault in scope.faults(request)]
+        if "epoch" in app.components(kind)[name]["codeFiles"]:
+            epoch = app.code(kind, name, "epoch")
+            response = {"iterate": "", **epoch["response"]}
+            offered = scope.faults({**epoch, "response": response})
+            faults += [f"{kind} {name}: epoch: {fault}" for fault in offered]
     return faults
 
 

@@ -32,11 +32,26 @@ def _faults_of(app: App, name: str, kind: str) -> Iterator[str]:
         yield f"{name} answers one object but iterates or pages."
     if kind == "action" and "valid" not in response:
         yield f"{name} would pass on an empty answer."
-    if kind == "search":
-        yield from _search_faults(app, name)
+    if kind in ("search", "trigger"):
+        yield from _list_faults(app, name)
+    if kind == "trigger":
+        yield from _trigger_faults(app, name)
 
 
-def _search_faults(app: App, name: str) -> Iterator[str]:
+def _trigger_faults(app: App, name: str) -> Iterator[str]:
+    trigger = app.code("module", name, "communication")["response"].get("trigger", {})
+    if trigger.get("order") != "desc":
+        # Make stops after 3,200 items, so the newest have to come first.
+        yield f"{name} doesn't tell the newest events first."
+    if "id" not in trigger:
+        yield f"{name} can't tell its events apart."
+    if "epoch" not in app.components("module")[name]["codeFiles"]:
+        yield f"{name} doesn't let a person choose where to start."
+    elif "limit" not in app.code("module", name, "epoch")["response"]:
+        yield f"{name} offers any number of events to start from."
+
+
+def _list_faults(app: App, name: str) -> Iterator[str]:
     request = app.code("module", name, "communication")
     for directive in ("iterate", "limit"):
         if directive not in request["response"]:

@@ -1,0 +1,145 @@
+"""Connections and subscriptions: made, found, listed, ended."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection as Session
+from sqlalchemy import Engine, delete, exists, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from connector.adapters.store.tables import Connection, SubscribedWatch, Watch
+from connector.adapters.store.tables import Subscription as Row
+from connector.adapters.store.time import from_ms, to_ms
+from connector.domain.subscriptions import ACTIVE, Subscription, Terms
+from wire.database import reading, writing
+
+
+class Subscriptions:
+    """The part of the store that knows who asked for what."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def connect(self, connection_id: str, *, platform: str, sealed_key: str, now: datetime) -> None:
+        """Keeps the connection's key; a key that works again clears what was wrong with it."""
+        values = {"platform": platform, "sealed_key": sealed_key, "problem": None}
+        with writing(self._engine) as session:
+            known = update(Connection).where(Connection.id == connection_id).values(values)
+            if session.execute(known).rowcount == 0:
+                made = {"id": connection_id, "created_at": to_ms(now), **values}
+                session.execute(insert(Connection).values(made))
+
+    def subscribe(
+        self,
+        connection_id: str,
+        terms: Terms,
+        *,
+        interval_seconds: int,
+        due_at: Iterable[datetime],
+        now: datetime,
+        target_url: str | None = None,
+        sealed_secrets: str | None = None,
+    ) -> str:
+        """Makes a subscription with its watches; answers its id. `due_at` are the first looks.
+
+        A profile that is watched already is looked at no later than before.
+        """
+        subscription_id = secrets.token_hex(16)
+        values = {
+            "id": subscription_id,
+            "connection_id": connection_id,
+            "trigger": terms.trigger,
+            "inputs": terms.text,
+            "inputs_hash": terms.hash,
+            "interval_seconds": interval_seconds,
+            "target_url": target_url,
+            "sealed_secrets": sealed_secrets,
+            "state": ACTIVE,
+            "created_at": to_ms(now),
+        }
+        with writing(self._engine) as session:
+            session.execute(insert(Row).values(values))
+            for handle, due in zip(terms.handles, due_at, strict=True):
+                watch_id = _watch(session, connection_id, handle, interval_seconds, to_ms(due))
+                link = {"subscription_id": subscription_id, "watch_id": watch_id}
+                session.execute(insert(SubscribedWatch).values(link))
+        return subscription_id
+
+    def polled(self, connection_id: str, terms: Terms) -> Subscription | None:
+        """The polled subscription with exactly these terms."""
+        query = select(Row).where(
+            Row.connection_id == connection_id,
+            Row.trigger == terms.trigger,
+            Row.inputs_hash == terms.hash,
+            Row.target_url.is_(None),
+        )
+        with reading(self._engine) as session:
+            row = session.execute(query).first()
+        return row and _subscription(row)
+
+    def find(self, connection_id: str, subscription_id: str) -> Subscription | None:
+        """The subscription with this id, where it is this connection's."""
+        query = select(Row).where(Row.id == subscription_id, Row.connection_id == connection_id)
+        with reading(self._engine) as session:
+            row = session.execute(query).first()
+        return row and _subscription(row)
+
+    def delivered(self, connection_id: str) -> list[Subscription]:
+        """Every subscription of the connection that has a target, oldest first."""
+        query = (
+            select(Row)
+            .where(Row.connection_id == connection_id, Row.target_url.is_not(None))
+            .order_by(Row.created_at, Row.id)
+        )
+        with reading(self._engine) as session:
+            return [_subscription(row) for row in session.execute(query)]
+
+    def unsubscribe(self, connection_id: str, subscription_id: str) -> bool:
+        """Ends a subscription with all that was kept for it; false when there is none."""
+        gone = delete(Row).where(Row.id == subscription_id, Row.connection_id == connection_id)
+        with writing(self._engine) as session:
+            found = session.execute(gone).rowcount > 0
+            still = exists().where(SubscribedWatch.watch_id == Watch.id)
+            orphans = Watch.connection_id == connection_id
+            session.execute(delete(Watch).where(orphans, ~still))
+        return found
+
+
+def _watch(session: Session, connection_id: str, handle: str, interval: int, due_at: int) -> int:
+    """The id of the watch of `handle`, made or found; due at `due_at` or before."""
+    same = (Watch.connection_id == connection_id, Watch.handle == handle)
+    values: dict[str, Any] = {
+        "connection_id": connection_id,
+        "handle": handle,
+        "interval_seconds": interval,
+        "due_at": due_at,
+        "attempt": 0,
+    }
+    try:
+        with session.begin_nested():
+            made = insert(Watch).values(values).returning(Watch.id)
+            return session.execute(made).scalar_one()
+    except IntegrityError:
+        sooner = update(Watch).where(*same, Watch.interval_seconds > interval)
+        session.execute(sooner.values(interval_seconds=interval))
+        sooner = update(Watch).where(*same, Watch.due_at > due_at)
+        session.execute(sooner.values(due_at=due_at))
+        return session.execute(select(Watch.id).where(*same)).scalar_one()
+
+
+def _subscription(row: Any) -> Subscription:
+    return Subscription(
+        id=row.id,
+        connection_id=row.connection_id,
+        terms=Terms(row.trigger, json.loads(row.inputs)),
+        interval_seconds=row.interval_seconds,
+        target_url=row.target_url,
+        state=row.state,
+        reason=row.reason,
+        created_at=from_ms(row.created_at),
+    )

@@ -1,0 +1,160 @@
+"""The connector's tables. Their history is in `migrations/`. Times are Unix milliseconds."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+# SQLite counts rows up by itself only in a column that it calls INTEGER.
+_Counted = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Base(DeclarativeBase):
+    """Every table of the connector."""
+
+    type_annotation_map = {int: BigInteger, str: Text}  # noqa: RUF012  # as SQLAlchemy has it
+
+
+class Connection(Base):
+    """One API key on one platform. `problem` says why nothing is looked up with it."""
+
+    __tablename__ = "connections"
+
+    id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    platform: Mapped[str] = mapped_column(String(16))
+    sealed_key: Mapped[str]
+    problem: Mapped[str | None]
+    created_at: Mapped[int]
+
+
+class Watch(Base):
+    """One profile watched with one connection, whatever subscriptions there are to it."""
+
+    __tablename__ = "watches"
+    __table_args__ = (
+        UniqueConstraint("connection_id", "handle"),
+        Index("ix_watches_due_at", "due_at"),
+    )
+
+    id: Mapped[int] = mapped_column(_Counted, primary_key=True)
+    connection_id: Mapped[str] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
+    handle: Mapped[str] = mapped_column(String(64))
+    interval_seconds: Mapped[int]
+    due_at: Mapped[int]
+    claim_token: Mapped[str | None] = mapped_column(String(32))
+    lease_until: Mapped[int | None]
+    attempt: Mapped[int]
+    portrait: Mapped[str | None]
+    problem: Mapped[str | None]
+    seen_at: Mapped[int | None]
+
+
+class Subscription(Base):
+    """One trigger with its inputs. Without a `target_url` it is polled, with one it is delivered."""
+
+    __tablename__ = "subscriptions"
+    __table_args__ = (Index("ix_subscriptions_same", "connection_id", "trigger", "inputs_hash"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    connection_id: Mapped[str] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
+    trigger: Mapped[str] = mapped_column(String(40))
+    inputs: Mapped[str]
+    inputs_hash: Mapped[str] = mapped_column(String(64))
+    interval_seconds: Mapped[int]
+    target_url: Mapped[str | None]
+    sealed_secrets: Mapped[str | None]
+    rotated_at: Mapped[int | None]
+    state: Mapped[str] = mapped_column(String(12))
+    reason: Mapped[str | None]
+    first_failure_at: Mapped[int | None]
+    throttled_until: Mapped[int | None]
+    created_at: Mapped[int]
+
+
+class SubscribedWatch(Base):
+    """Which subscriptions hear of which watch."""
+
+    __tablename__ = "subscribed_watches"
+
+    subscription_id: Mapped[str] = mapped_column(
+        ForeignKey("subscriptions.id", ondelete="CASCADE"), primary_key=True
+    )
+    watch_id: Mapped[int] = mapped_column(
+        ForeignKey("watches.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+
+
+class Event(Base):
+    """One event as one subscription is told of it. `body` is frozen."""
+
+    __tablename__ = "events"
+    # Counted once and for all: what was deleted does not give its number to another.
+    __table_args__ = (
+        UniqueConstraint("subscription_id", "event_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    sequence: Mapped[int] = mapped_column(_Counted, primary_key=True)
+    subscription_id: Mapped[str] = mapped_column(ForeignKey("subscriptions.id", ondelete="CASCADE"))
+    event_id: Mapped[str] = mapped_column(String(255))
+    body: Mapped[str]
+    created_at: Mapped[int]
+
+
+class Delivery(Base):
+    """An event on its way to its subscription's target: `pending`, `delivered` or `dead`."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (Index("ix_deliveries_due", "state", "due_at"),)
+
+    sequence: Mapped[int] = mapped_column(
+        ForeignKey("events.sequence", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    subscription_id: Mapped[str] = mapped_column(
+        ForeignKey("subscriptions.id", ondelete="CASCADE"), index=True
+    )
+    webhook_id: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(12))
+    due_at: Mapped[int]
+    attempt: Mapped[int]
+    claim_token: Mapped[str | None] = mapped_column(String(32))
+    lease_until: Mapped[int | None]
+    last_status: Mapped[int | None]
+    last_error: Mapped[str | None]
+    updated_at: Mapped[int]
+
+
+class Snapshot(Base):
+    """The counts of a profile at one look."""
+
+    __tablename__ = "snapshots"
+    __table_args__ = (Index("ix_snapshots_watch_at", "watch_id", "seen_at"),)
+
+    id: Mapped[int] = mapped_column(_Counted, primary_key=True)
+    watch_id: Mapped[int] = mapped_column(ForeignKey("watches.id", ondelete="CASCADE"))
+    seen_at: Mapped[int]
+    status: Mapped[str] = mapped_column(String(12))
+    followers: Mapped[int | None]
+    hearts: Mapped[int | None]
+    videos: Mapped[int | None]
+
+
+class CreditDay(Base):
+    """Credits that watching spent, or has set aside, on one day in UTC."""
+
+    __tablename__ = "credit_days"
+
+    connection_id: Mapped[str] = mapped_column(
+        ForeignKey("connections.id", ondelete="CASCADE"), primary_key=True
+    )
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    credits: Mapped[int]
+
+
+class Worker(Base):
+    """One worker process, and when it was last alive."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    beat_at: Mapped[int]

@@ -1,0 +1,91 @@
+"""Polled triggers: a poll looks at what is due, and answers the newest events.
+
+Works with no worker running. The first poll is what later looks are compared with, and answers
+what an event would look like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from connector.domain.answers import Page
+from connector.domain.callers import Caller
+from connector.domain.errors import (
+    BudgetExceeded,
+    ConnectorError,
+    InvalidApiKey,
+    ProfileNotFound,
+)
+from connector.domain.events import sample_event
+from connector.domain.ports import Clock, SubscriptionStore, WatchStore
+from connector.domain.subscriptions import Subscription
+from connector.services.subscribing import Subscribing, terms_of
+from connector.services.watching import LEASE, Watcher
+
+MAX_EVENTS: Final = 100
+# With less than this part of the time left, what is still due waits for the next poll.
+_ENOUGH: Final = 1 / 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Polling:
+    """Answers polls."""
+
+    subscriptions: SubscriptionStore
+    subscribing: Subscribing
+    watches: WatchStore
+    watcher: Watcher
+    clock: Clock
+
+    def poll(
+        self, trigger: str, inputs: Mapping[str, Any], caller: Caller, page: Page
+    ) -> tuple[list[Mapping[str, Any]], int | None]:
+        """The newest events and, where there are more, the cursor to the next older ones.
+
+        Raises what kept every one of the profiles from being looked at.
+        """
+        terms = terms_of(trigger, inputs)
+        found = self.subscriptions.polled(caller.connection, terms)
+        if found is None:
+            samples = self._first_poll(self.subscribing.subscribe(terms, caller), caller)
+            return (samples if page.sample or caller.platform.learns_first else []), None
+        problem = None if page.before else self._look(found, caller)
+        told = self.watches.told(found.id, limit=page.limit + 1, before=page.before)
+        if page.sample and not told:
+            return self._samples(found, problem), None
+        if isinstance(problem, (InvalidApiKey, BudgetExceeded)):
+            raise problem
+        rows = [event.body for event in told[: page.limit]]
+        cursor = told[page.limit - 1].sequence if len(told) > page.limit else None
+        return rows, cursor
+
+    def _first_poll(self, made: Subscription, caller: Caller) -> list[Mapping[str, Any]]:
+        """Samples; where there are none, there is nothing to watch, and nothing is kept."""
+        try:
+            return self._samples(made, self._look(made, caller))
+        except ConnectorError:
+            self.subscriptions.unsubscribe(caller.connection, made.id)
+            raise
+
+    def _look(self, subscription: Subscription, caller: Caller) -> ConnectorError | None:
+        """Looks at what is due while there is time; answers the last problem."""
+        problem: ConnectorError | None = None
+        while caller.deadline.remaining() > caller.deadline.seconds * _ENOUGH:
+            due = self.watches.claim_for(subscription.id, self.clock.now(), lease=LEASE, limit=1)
+            if not due:
+                break
+            problem = self.watcher.look(due[0], caller) or problem
+        return problem
+
+    def _samples(
+        self, subscription: Subscription, problem: ConnectorError | None
+    ) -> list[Mapping[str, Any]]:
+        now = self.clock.now()
+        terms = subscription.terms
+        known = [p for _, p, _ in self.watches.portraits_of(subscription.id) if p and p.row]
+        if not known:
+            names = ", ".join(terms.handles)
+            raise problem or ProfileNotFound(f"TikTok profile not found for handle: {names}")
+        return [sample_event(terms.trigger, terms.inputs, p, now).body for p in known[:3]]

@@ -1,0 +1,79 @@
+"""Subscriptions: made for a connection whose key works, listed, and ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from connector.domain.callers import Caller
+from connector.domain.handles import normalise_handle
+from connector.domain.ports import Clock, Profiles, SubscriptionStore, Vault
+from connector.domain.subscriptions import ACTIVE, Subscription, Terms
+
+# The first looks of a new subscription are spread over this time, or its interval if that is less.
+_SPREAD: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subscribing:
+    """Makes and ends subscriptions. `floor_seconds` is the least time between two looks."""
+
+    store: SubscriptionStore
+    profiles: Profiles
+    vault: Vault
+    clock: Clock
+    random: Callable[[], float]
+    floor_seconds: int
+
+    def subscribe(
+        self,
+        terms: Terms,
+        caller: Caller,
+        *,
+        target_url: str | None = None,
+        secret: str | None = None,
+    ) -> Subscription:
+        """A new subscription. Raises `InvalidApiKey` before anything is kept for a bad key."""
+        self.profiles.check_key(
+            api_key=caller.api_key,
+            request_source=caller.platform.request_source,
+            deadline=caller.deadline,
+        )
+        now = self.clock.now()
+        self.store.connect(
+            caller.connection,
+            platform=caller.platform.key,
+            sealed_key=self.vault.seal(caller.api_key),
+            now=now,
+        )
+        wanted = terms.inputs.get("poll_interval_seconds") or 0
+        interval = timedelta(seconds=max(wanted, self.floor_seconds))
+        # Somebody waits for the first look of a poll; a delivery's may take its turn.
+        spread = min(_SPREAD, interval) if target_url and len(terms.handles) > 1 else timedelta()
+        subscription_id = self.store.subscribe(
+            caller.connection,
+            terms,
+            interval_seconds=round(interval.total_seconds()),
+            due_at=[now + spread * self.random() for _ in terms.handles],
+            now=now,
+            target_url=target_url,
+            sealed_secrets=self.vault.seal(secret) if secret else None,
+        )
+        return Subscription(
+            id=subscription_id,
+            connection_id=caller.connection,
+            terms=terms,
+            interval_seconds=round(interval.total_seconds()),
+            target_url=target_url,
+            state=ACTIVE,
+            reason=None,
+            created_at=now,
+        )
+
+
+def terms_of(trigger: str, inputs: Mapping[str, Any]) -> Terms:
+    """The terms with every handle in normal form, each once. Raises `InvalidHandle`."""
+    handles = list(dict.fromkeys(map(normalise_handle, inputs["handles"])))
+    return Terms(trigger, {**inputs, "handles": handles})

@@ -1,0 +1,148 @@
+"""Looking at watched profiles: one paid look, all that follows from it kept at once, then the next.
+
+A look that fails changes nothing of what is known, and is tried again; what it may have cost
+counts against the day's budget.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from connector.domain.answers import CREDITS_PER_LOOKUP
+from connector.domain.callers import Caller
+from connector.domain.deadlines import Deadline
+from connector.domain.errors import (
+    BudgetExceeded,
+    ConnectorError,
+    InsufficientCredits,
+    InvalidApiKey,
+    ProfileNotFound,
+    Unreadable,
+    UpstreamInvalid,
+    UpstreamTimeout,
+)
+from connector.domain.events import events_between
+from connector.domain.platforms import PLATFORMS
+from connector.domain.portraits import GONE, Portrait, missed, seen
+from connector.domain.ports import Clock, Profiles, Vault, WatchStore
+from connector.domain.rows import profile_row
+from connector.domain.subscriptions import ClaimedWatch, Look
+
+log = logging.getLogger(__name__)
+
+# Longer than the longest look, so that a claim ends by itself only when its holder died.
+LEASE: Final = timedelta(seconds=180)
+JITTER: Final = 0.1
+_DEADLINES: Final = {platform.key: platform.deadline_seconds for platform in PLATFORMS}
+_SOURCES: Final = {platform.key: platform.request_source for platform in PLATFORMS}
+_RETRY: Final = timedelta(minutes=1)
+_NO_CREDITS: Final = timedelta(hours=1)
+_MAYBE_CHARGED: Final = (UpstreamTimeout, UpstreamInvalid)
+_UNREADABLE: Final = "The stored API key can't be read any more: connect the account again."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watcher:
+    """Looks at claimed watches. `random` gives numbers from 0 up to 1; `daily_budget` is in credits."""
+
+    store: WatchStore
+    profiles: Profiles
+    vault: Vault
+    clock: Clock
+    random: Callable[[], float]
+    daily_budget: int
+
+    def look(self, watch: ClaimedWatch, caller: Caller | None = None) -> ConnectorError | None:
+        """Looks at the profile and keeps what follows; answers what went wrong, if anything did.
+
+        With the key and the time of a `caller` who waits, else with the key that is kept. Never
+        raises: a watch that could not be looked at is put off, with the reason.
+        """
+        day = self.clock.now().strftime("%Y-%m-%d")
+        if not self._set_aside(watch, day):
+            error: ConnectorError = BudgetExceeded(
+                f"Watching has spent its {self.daily_budget} credits for today (UTC)."
+            )
+            self._put_off(watch, error, _next_day(self.clock.now()))
+            return error
+        try:
+            portrait = self._portrait(watch, caller)
+        except Exception as exc:  # noqa: BLE001  # whatever it is, the watch must not be lost
+            error = _as_error(exc, watch)
+            if not isinstance(error, _MAYBE_CHARGED):
+                self.store.give_back(watch.connection_id, day, CREDITS_PER_LOOKUP)
+            self._put_off_failed(watch, error)
+            return error
+        if portrait.status == GONE:
+            self.store.give_back(watch.connection_id, day, CREDITS_PER_LOOKUP)
+        self._keep(watch, portrait)
+        return None
+
+    def _set_aside(self, watch: ClaimedWatch, day: str) -> bool:
+        return self.store.set_aside(
+            watch.connection_id, day, CREDITS_PER_LOOKUP, budget=self.daily_budget
+        )
+
+    def _portrait(self, watch: ClaimedWatch, caller: Caller | None) -> Portrait:
+        source = _SOURCES[watch.platform]
+        seconds = _DEADLINES[watch.platform]
+        try:
+            answer = self.profiles.call(
+                {"handle": watch.handle, "requestSource": source},
+                api_key=caller.api_key if caller else self.vault.open(watch.sealed_key),
+                deadline=caller.deadline if caller else Deadline(seconds, self.clock.monotonic),
+            )
+            now = self.clock.now()
+            row = profile_row(
+                answer.payload, handle=watch.handle, request_source=source, fetched_at=now
+            )
+        except ProfileNotFound:
+            return missed(watch.portrait)
+        return seen(watch.portrait, row, now)
+
+    def _keep(self, watch: ClaimedWatch, portrait: Portrait) -> None:
+        now = self.clock.now()
+        events = {
+            subscription_id: events_between(
+                terms.trigger, terms.inputs, watch.portrait, portrait, now
+            )
+            for subscription_id, terms in self.store.terms_of(watch.id).items()
+        }
+        interval = timedelta(seconds=watch.interval_seconds)
+        spread = 1 + JITTER * (2 * self.random() - 1)
+        self.store.complete(watch, Look(portrait, events, now, now + interval * spread))
+
+    def _put_off_failed(self, watch: ClaimedWatch, error: ConnectorError) -> None:
+        if isinstance(error, InvalidApiKey):
+            self.store.stop_connection(watch.connection_id, error.message)
+        self._put_off(watch, error, self.clock.now() + self._pause(watch, error))
+
+    def _pause(self, watch: ClaimedWatch, error: ConnectorError) -> timedelta:
+        if isinstance(error, InsufficientCredits):
+            return _NO_CREDITS
+        if error.retry_after_seconds is not None:
+            return timedelta(seconds=error.retry_after_seconds)
+        interval = timedelta(seconds=watch.interval_seconds)
+        doubled: timedelta = _RETRY * 2 ** min(watch.attempt, 10)
+        return min(doubled, max(interval, _RETRY))
+
+    def _put_off(self, watch: ClaimedWatch, error: ConnectorError, until: datetime) -> None:
+        self.store.put_off(watch, until=until, attempt=watch.attempt + 1, problem=error.message)
+
+
+def _as_error(exc: Exception, watch: ClaimedWatch) -> ConnectorError:
+    if isinstance(exc, ConnectorError):
+        return exc
+    if isinstance(exc, Unreadable):
+        return InvalidApiKey(_UNREADABLE)
+    log.error("looking at watch %s failed", watch.id, exc_info=exc)
+    return UpstreamInvalid("The look failed unexpectedly.")
+
+
+def _next_day(now: datetime) -> datetime:
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + timedelta(days=1)

@@ -1,0 +1,168 @@
+"""A connector's watching put together for tests: a real database, a clock that is told the time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine
+
+from connector.adapters.store.migrate import MIGRATIONS
+from connector.adapters.store.subscriptions import Subscriptions
+from connector.adapters.store.watches import Watches
+from connector.domain.answers import Answer, Page, RateLimit
+from connector.domain.callers import Caller
+from connector.domain.deadlines import Deadline
+from connector.domain.errors import ConnectorError, ProfileNotFound
+from connector.domain.platforms import PLATFORMS
+from connector.services.polling import Polling
+from connector.services.subscribing import Subscribing
+from connector.services.watching import Watcher
+
+Payload = dict[str, Any]
+WHOLE_PAGE = Page(100)
+
+
+class ToldClock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.time.timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+
+    def move(self, **by: float) -> None:
+        self.time += timedelta(**by)
+
+
+@dataclass
+class ToldProfiles:
+    """An upstream that answers what it is told, and remembers what it was asked."""
+
+    answers: dict[str, Payload | ConnectorError] = field(default_factory=dict)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    bad_keys: dict[str, ConnectorError] = field(default_factory=dict)
+
+    def call(self, body: Mapping[str, Any], *, api_key: str, deadline: Deadline) -> Answer:
+        self.asked.append((body["handle"], body["requestSource"]))
+        if api_key in self.bad_keys:
+            raise self.bad_keys[api_key]
+        answer = self.answers.get(body["handle"], ProfileNotFound())
+        if isinstance(answer, ConnectorError):
+            raise answer
+        return Answer(answer, {}, RateLimit())
+
+    def check_key(self, *, api_key: str, request_source: str, deadline: Deadline) -> RateLimit:
+        if api_key in self.bad_keys:
+            raise self.bad_keys[api_key]
+        return RateLimit()
+
+
+class OpenVault:
+    """Seals nothing, so that tests can see what is kept."""
+
+    def seal(self, secret: str) -> str:
+        return f"sealed {secret}"
+
+    def open(self, sealed: str) -> str:
+        return sealed.removeprefix("sealed ")
+
+
+def profile(name: str = "ada", *, videos: int = 2, **changes: Any) -> Payload:
+    """The answer for a profile with `videos` videos, the newest last in time."""
+    stats = {"followerCount": 1000, "videoCount": videos, **changes.pop("stats", {})}
+    return {
+        "user": {
+            "id": f"id-{name}",
+            "uniqueId": name,
+            "nickname": name,
+            "language": "en",
+            **changes,
+        },
+        "stats": stats,
+        "itemList": [
+            {"id": f"{name}-v{n}", "createTime": 1_700_000_000 + n} for n in range(videos, 0, -1)
+        ],
+    }
+
+
+class Watching:
+    """Everything that watching needs, on one database."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        random: Callable[[], float] = lambda: 0.5,
+        daily_budget: int = 1000,
+        floor_seconds: int = 900,
+    ) -> None:
+        MIGRATIONS.up(engine)
+        self.clock = ToldClock()
+        self.profiles = ToldProfiles()
+        self.vault = OpenVault()
+        self.subscriptions = Subscriptions(engine)
+        self.watches = Watches(engine)
+        self.watcher = Watcher(
+            store=self.watches,
+            profiles=self.profiles,
+            vault=self.vault,
+            clock=self.clock,
+            random=random,
+            daily_budget=daily_budget,
+        )
+        self.subscribing = Subscribing(
+            store=self.subscriptions,
+            profiles=self.profiles,
+            vault=self.vault,
+            clock=self.clock,
+            random=random,
+            floor_seconds=floor_seconds,
+        )
+        self.polling = Polling(
+            subscriptions=self.subscriptions,
+            subscribing=self.subscribing,
+            watches=self.watches,
+            watcher=self.watcher,
+            clock=self.clock,
+        )
+
+    def caller(self, api_key: str = "sk_a", platform: str = "zapier") -> Caller:
+        found = next(p for p in PLATFORMS if p.key == platform)
+        return Caller(found, Deadline(found.deadline_seconds, self.clock.monotonic), api_key)
+
+    def poll(
+        self,
+        trigger: str,
+        *handles: str,
+        page: Page = WHOLE_PAGE,
+        api_key: str = "sk_a",
+        **inputs: Any,
+    ) -> list[Mapping[str, Any]]:
+        """The rows that a poll answers."""
+        rows, _ = self.polling.poll(
+            trigger, {"handles": list(handles), **inputs}, self.caller(api_key), page
+        )
+        return rows
+
+
+MISSING_HANDLE = b'{"error": "\'handle\' parameter is required and must be a non-empty string."}'
+
+
+def until_told(poll: Callable[[], list[Any]]) -> list[Any]:
+    """What `poll` answers as soon as that is something; looks are due again after a second."""
+    for _ in range(100):
+        if rows := poll():
+            return rows
+        time.sleep(0.2)
+    raise AssertionError("nothing was told")
