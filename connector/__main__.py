@@ -1,9 +1,11 @@
-"""Commands for an operator: serve, migrate, keys, export."""
+"""Commands for an operator: serve, work, migrate, keys, deliveries, export."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -11,6 +13,7 @@ import click
 from connector import bootstrap
 from connector.adapters.crypto import new_encryption_key
 from connector.config import Settings, SettingsError
+from connector.domain.deliveries import DEAD, DELIVERED, PENDING
 from connector.generated import KINDS, generated_files, removals
 from connector.serve import serve_until_stopped
 
@@ -44,6 +47,51 @@ def serve(settings: Settings) -> None:
         raise click.ClickException(str(exc)) from exc
     _migrate(settings)
     sys.exit(serve_until_stopped(settings, test_key=bootstrap.test_key(settings)))
+
+
+@cli.command()
+@click.pass_obj
+def work(settings: Settings) -> None:
+    """Look at watched profiles and deliver events until Ctrl-C or SIGTERM."""
+    try:
+        settings.check_live()
+        worker = bootstrap.make_worker(settings)
+    except SettingsError as exc:
+        raise click.ClickException(str(exc)) from exc
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: worker.stopping.set())
+    click.echo(f"Worker {worker.name} is at work.", err=True)
+    worker.run()
+
+
+@cli.group()
+def deliveries() -> None:
+    """Events on their way to receivers: list them, send them again."""
+
+
+@deliveries.command("list")
+@click.option("--state", type=click.Choice([PENDING, DELIVERED, DEAD]), help="Only these.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.pass_obj
+def list_deliveries(settings: Settings, state: str | None, limit: int) -> None:
+    """List the newest deliveries."""
+    found = bootstrap.delivery_store(settings).listed(None, state=state, limit=limit)
+    if not found:
+        click.echo("No deliveries.")
+    for one in found:
+        said = one.last_error or (f"answered {one.last_status}" if one.last_status else "")
+        click.echo(f"{one.id}  {one.state}  {one.attempts} tries  {one.trigger}  {said}".rstrip())
+
+
+@deliveries.command()
+@click.argument("delivery_id", type=click.IntRange(1, 2**63 - 1))
+@click.pass_obj
+def replay(settings: Settings, delivery_id: int) -> None:
+    """Send the delivery DELIVERY_ID again, with the same id."""
+    now = datetime.now(UTC)
+    if not bootstrap.delivery_store(settings).replay(delivery_id, now):
+        raise click.ClickException(f"There is no delivery {delivery_id} that has ended.")
+    click.echo(f"Delivery {delivery_id} is sent again.")
 
 
 @cli.command("new-encryption-key")

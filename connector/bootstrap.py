@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, partial
 from pathlib import Path
@@ -19,21 +18,18 @@ import profile_api.commands
 import profile_api.description
 from connector import __version__
 from connector.adapters.clock import SystemClock
-from connector.adapters.crypto import FernetVault, key_beside
 from connector.adapters.in_process import WSGIAdapter
 from connector.adapters.profiles import ProfileClient
+from connector.adapters.store.deliveries import Deliveries
 from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
-from connector.adapters.store.subscriptions import Subscriptions
-from connector.adapters.store.watches import Watches
 from connector.config import Settings, SettingsError
 from connector.exports.openapi import openapi_document
 from connector.exports.openapi.responses import Door
 from connector.services.account import describe_account
 from connector.services.handlers import HANDLERS
-from connector.services.polling import Polling
-from connector.services.subscribing import Subscribing
 from connector.services.universal import call_api
-from connector.services.watching import Watcher
+from connector.services.working import Worker
+from connector.watching import Watching
 from connector.web.app import create_app, single_slashes
 from connector.web.errors import REFUSALS, STATUSES
 from connector.web.routes import UseCases
@@ -118,6 +114,24 @@ def migrate_database(settings: Settings) -> None:
         raise _unusable_database(exc) from exc
 
 
+def make_worker(settings: Settings) -> Worker:
+    """A worker on this database, in front of the same upstream as the connector."""
+    session = new_session(pool_size=settings.worker_threads)
+    engine = _engine(settings)
+    if problem := _database_problem(engine):
+        raise SettingsError(problem)
+    address = settings.profile_api_url or _EMBEDDED_HOST
+    if not settings.profile_api_url:
+        session.mount(_EMBEDDED_HOST, WSGIAdapter(_endpoint(settings, engine, session)))
+    profiles = ProfileClient(address, session=session, clock=SystemClock())
+    return Watching(settings, engine, profiles).worker(settings.worker_threads)
+
+
+def delivery_store(settings: Settings) -> Deliveries:
+    """What is on its way, for an operator's commands."""
+    return Deliveries(_engine(settings))
+
+
 def reserved_handles() -> Iterator[tuple[str, str]]:
     """Handles that fail on purpose where sample data answers, as (handle, what it does)."""
     for handle, reserved in RESERVED.items():
@@ -173,52 +187,19 @@ def _database_problem(engine: Engine) -> str | None:
     return next(filter(None, (migrations.problem(engine) for migrations in _TABLES)), None)
 
 
-def _vault(settings: Settings) -> FernetVault:
-    if settings.connector_encryption_keys:
-        return FernetVault(settings.connector_encryption_keys.split(","))
-    settings.check_live()
-    return FernetVault([key_beside(Path(str(make_url(settings.database_url).database)))])
-
-
-def _polling(settings: Settings, engine: Engine, profiles: ProfileClient) -> Polling:
-    clock, vault = SystemClock(), _vault(settings)
-    subscriptions, watches = Subscriptions(engine), Watches(engine)
-    watcher = Watcher(
-        store=watches,
-        profiles=profiles,
-        vault=vault,
-        clock=clock,
-        random=random.random,
-        daily_budget=settings.watch_daily_credits,
-    )
-    subscribing = Subscribing(
-        store=subscriptions,
-        profiles=profiles,
-        vault=vault,
-        clock=clock,
-        random=random.random,
-        floor_seconds=settings.watch_min_interval_seconds,
-    )
-    return Polling(
-        subscriptions=subscriptions,
-        subscribing=subscribing,
-        watches=watches,
-        watcher=watcher,
-        clock=clock,
-    )
-
-
 def _connector(
     settings: Settings, session: requests.Session, engine: Engine, profile_api_url: str
 ) -> WSGIApplication:
     clock = SystemClock()
     profiles = ProfileClient(profile_api_url, session=session, clock=clock)
+    watching = Watching(settings, engine, profiles)
     use_cases = UseCases(
         handlers={
             key: partial(handler, profiles=profiles, clock=clock)
             for key, handler in HANDLERS.items()
         },
-        poll=_polling(settings, engine, profiles).poll,
+        poll=watching.polling.poll,
+        hooks=watching.hooks,
         call_api=partial(call_api, profiles=profiles),
         describe_account=partial(describe_account, profiles=profiles),
     )
@@ -227,6 +208,7 @@ def _connector(
         use_cases,
         document=cache(partial(published_document, CATALOG, with_endpoint=embedded)),
         checks={"database": partial(_database_problem, engine)},
+        notes={"worker": watching.worker_problem},
         clock=clock,
         max_deadline_seconds=settings.connector_deadline_seconds,
     )

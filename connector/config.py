@@ -111,6 +111,11 @@ class Settings:
         "Keys that seal stored API keys, with commas; the first seals, each opens."
         " Needed unless sample data answers.",
     )
+    connector_allow_local_callbacks: bool = _setting(
+        default=False,
+        kind=kinds.Boolean(),
+        help="For trials only: events may be sent to this machine, without TLS. Never where others subscribe.",
+    )
     watch_min_interval_seconds: int = _setting(
         900, _whole(1, 86400), "Least time between two looks at a watched profile, and the default."
     )
@@ -118,6 +123,9 @@ class Settings:
         1000,
         _whole(0, 1_000_000_000),
         "Credits a day (UTC) that watching may spend for one API key; a look costs 2.",
+    )
+    worker_threads: int = _setting(
+        32, _whole(1, 1000), "Looks and deliveries that one worker does at a time."
     )
     web_workers: int = _setting(
         os.cpu_count() or 1, _whole(1, 64), "Web processes; one for each processor core."

@@ -128,3 +128,17 @@ class PageInput(Schema):
         label="First poll", sample=False, load_default=False, data_key="isPopulatingDedupe",
         help="Says that the platform only learns which events there are; it changes nothing.",
     )
+
+
+class DeliveriesInput(Schema):
+    """Which deliveries are asked for."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    state = field(
+        Text,
+        label="State", sample="dead", load_default=None,
+        choices={"pending": "Pending", "delivered": "Delivered", "dead": "Dead"},
+        help="Only deliveries in this state. Empty: all.",
+    )

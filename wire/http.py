@@ -8,11 +8,14 @@ end; and a body is read up to a limit, however long it claims to be.
 from __future__ import annotations
 
 import io
+import math
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import partial
 from http.client import HTTPResponse
 from http.cookiejar import DefaultCookiePolicy
@@ -25,6 +28,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 from urllib3.util import Timeout
+
+MayDial = Callable[[str], bool]
+"""Whether an IP address, as text, may be called."""
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 CHUNK_BYTES = 64 * 1024
@@ -45,6 +51,14 @@ class ExchangeError(Exception):
 
 class NotSent(ExchangeError):
     """No connection was made, so the other side cannot have acted."""
+
+
+class Forbidden(NotSent):
+    """The name leads to an address that may not be called."""
+
+
+class ForbiddenAddress(NewConnectionError):
+    """Raised by a connection that will not dial what its host's name leads to."""
 
 
 class TimedOut(ExchangeError):
@@ -120,27 +134,71 @@ class _TLSPool(HTTPSConnectionPool):
 
 
 class DeadlineAdapter(HTTPAdapter):
-    """A `requests` transport whose timeout is a total. Pools `size` connections a host."""
+    """A `requests` transport whose timeout is a total. Pools `size` connections a host.
 
-    def __init__(self, size: int) -> None:
+    Every address is dialled unless `may_dial` forbids one of those that the host's name leads to.
+    """
+
+    def __init__(self, size: int, may_dial: MayDial | None = None) -> None:
+        self._pools: dict[str, Any] = {"http": _Pool, "https": _TLSPool}
+        if may_dial is not None:
+            self._pools = {"http": _guarded(_Pool, may_dial), "https": _guarded(_TLSPool, may_dial)}
         super().__init__(pool_connections=4, pool_maxsize=size, max_retries=0, pool_block=False)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Called by `requests`; puts our connections into its pools."""
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+        self.poolmanager.pool_classes_by_scheme = self._pools
 
 
-def new_session(*, pool_size: int) -> requests.Session:
+def _guarded(pool: Any, may_dial: MayDial) -> Any:
+    """`pool` with connections that resolve once, ask, and dial just an address they asked about."""
+
+    class Connection(pool.ConnectionCls):  # type: ignore[misc]  # the pool's own
+        _dns_host: str
+
+        def _new_conn(self) -> socket.socket:
+            name = self._dns_host
+            try:
+                found = socket.getaddrinfo(name, self.port, type=socket.SOCK_STREAM)
+            except OSError as exc:
+                raise NewConnectionError(self, "the name leads nowhere") from exc
+            addresses = [str(entry[4][0]) for entry in found]
+            if not all(map(may_dial, addresses)):
+                raise ForbiddenAddress(self, "the name leads to an address that may not be called")
+            try:
+                # What TLS and the Host header say stays the name.
+                self._dns_host = addresses[0]
+                return super()._new_conn()  # type: ignore[no-any-return]  # the pool's own
+            finally:
+                self._dns_host = name
+
+    return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
+
+
+def new_session(*, pool_size: int, may_dial: MayDial | None = None) -> requests.Session:
     """A session for `exchange`; it ignores the environment, as a netrc would replace the key."""
     session = requests.Session()
     session.trust_env = False
     # Callers share it: a cookie set for one would go out with the key of another.
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    adapter = DeadlineAdapter(pool_size)
+    adapter = DeadlineAdapter(pool_size, may_dial)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return session
+
+
+def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> int | None:
+    """`Retry-After` in whole seconds, at least 1, from either of its forms; null where it has none."""
+    text = headers.get("Retry-After", "").strip()
+    try:
+        if text[-3:].isalpha():
+            seconds = max((parsedate_to_datetime(text) - now).total_seconds(), 0.0)
+        else:
+            seconds = float(text)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return max(math.ceil(seconds), 1) if 0 <= seconds < math.inf else None
 
 
 def exchange(
@@ -149,10 +207,12 @@ def exchange(
     *,
     deadline_seconds: float,
     max_bytes: int,
+    cut: bool = False,
 ) -> Reply:
     """Sends `request` and reads the whole answer within `deadline_seconds`.
 
-    Redirects come back as they are. Raises an `ExchangeError` by what may have happened.
+    Redirects come back as they are. A longer answer is `TooLarge`, or is `cut` where nobody needs
+    it whole. Raises an `ExchangeError` by what may have happened.
     """
     if deadline_seconds <= 0:
         raise TimedOut("the deadline passed before the request was sent")
@@ -167,7 +227,7 @@ def exchange(
             allow_redirects=False,
         )
         with response:
-            body = read_bounded(_chunks(response), max_bytes)
+            body = read_bounded(_chunks(response), max_bytes, cut=cut)
         return Reply(response.status_code, response.headers, body)
     except (requests.ConnectTimeout, requests.exceptions.ProxyError) as exc:
         raise NotSent("no connection could be made") from exc
@@ -179,14 +239,16 @@ def exchange(
         raise Broken("the answer broke off or could not be read") from exc
 
 
-def read_bounded(chunks: Iterable[bytes], max_bytes: int) -> bytes:
-    """Joins `chunks`; raises `TooLarge` as soon as they exceed `max_bytes`."""
+def read_bounded(chunks: Iterable[bytes], max_bytes: int, *, cut: bool = False) -> bytes:
+    """Joins `chunks`; as soon as they exceed `max_bytes`, raises `TooLarge`, or stops to `cut` them."""
     body = bytearray()
     for chunk in chunks:
         body += chunk
         if len(body) > max_bytes:
+            if cut:
+                break
             raise TooLarge(f"the answer is larger than {max_bytes} bytes")
-    return bytes(body)
+    return bytes(body[:max_bytes])
 
 
 def _chunks(response: requests.Response) -> Iterable[bytes]:
@@ -197,6 +259,8 @@ def _chunks(response: requests.Response) -> Iterable[bytes]:
 def _connection_failure(exc: requests.ConnectionError) -> ExchangeError:
     cause = exc.args[0] if exc.args else None
     reason = getattr(cause, "reason", cause)
+    if isinstance(reason, ForbiddenAddress):
+        return Forbidden("the address may not be called")
     if isinstance(reason, NewConnectionError):
         return NotSent("the connection was refused")
     # A certificate is judged before anything is sent.

@@ -5,10 +5,7 @@ Retries once, and only a call that cannot have been charged.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import requests
@@ -27,7 +24,15 @@ from connector.domain.errors import (
     UpstreamUnavailable,
 )
 from connector.domain.ports import Clock
-from wire.http import ExchangeError, NotSent, Reply, TimedOut, TooLarge, exchange
+from wire.http import (
+    ExchangeError,
+    NotSent,
+    Reply,
+    TimedOut,
+    TooLarge,
+    exchange,
+    retry_after_seconds,
+)
 from wire.json_text import parse_json
 
 ENDPOINT: Final = "/api/v1/get-tiktok-profile"
@@ -138,19 +143,8 @@ class ProfileClient:
         )
 
     def _retry_after(self, reply: Reply) -> int | None:
-        """`Retry-After` in whole seconds, 1 to an hour, from either of its forms."""
-        text = reply.headers.get("Retry-After", "").strip()
-        try:
-            seconds = float(text) if not text[-3:].isalpha() else self._seconds_until(text)
-        except (ValueError, TypeError, OverflowError):
-            return None
-        if not 0 <= seconds < math.inf:
-            return None
-        return min(max(math.ceil(seconds), 1), MAX_RETRY_AFTER_SECONDS)
-
-    def _seconds_until(self, http_date: str) -> float:
-        moment: datetime = parsedate_to_datetime(http_date)
-        return max((moment - self._clock.now()).total_seconds(), 0.0)
+        seconds = retry_after_seconds(reply.headers, self._clock.now())
+        return None if seconds is None else min(seconds, MAX_RETRY_AFTER_SECONDS)
 
 
 def _json_object(reply: Reply) -> Mapping[str, Any] | None:

@@ -70,6 +70,14 @@ class InsufficientCredits(Permanent):
     advice = "Top up the account that the API key belongs to; the key itself is good."
 
 
+class NotFound(Permanent):
+    """The caller asked for something of its own that is not there."""
+
+    code = "not_found"
+    default = "There is no such thing."
+    advice = "Check the id; what was deleted stays deleted."
+
+
 class BudgetExceeded(Permanent):
     """The connector's own limit on what watching may spend; the upstream was not asked."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from connector.domain.answers import Answer, RateLimit
 from connector.domain.deadlines import Deadline
+from connector.domain.deliveries import ClaimedDelivery, DeliveryState, Outcome, Verdict
 from connector.domain.portraits import Portrait
 from connector.domain.subscriptions import ClaimedWatch, Look, Subscription, Terms, Told
 
@@ -113,3 +114,48 @@ class SubscriptionStore(Protocol):
 
     def unsubscribe(self, connection_id: str, subscription_id: str) -> bool:
         """Ends a subscription; false when there is none."""
+
+
+class Sender(Protocol):
+    """Sends to receivers."""
+
+    def send(
+        self,
+        *,
+        target_url: str,
+        body: bytes,
+        webhook_id: str,
+        secrets: Sequence[str],
+        now: datetime,
+    ) -> Outcome:
+        """What the receiver answered to `body`, signed with each of `secrets`."""
+
+
+class DeliveryStore(Protocol):
+    """What is on its way."""
+
+    def claim_due(self, now: datetime, *, lease: timedelta, limit: int) -> list[ClaimedDelivery]:
+        """Due deliveries, a few to each receiver."""
+
+    def complete(
+        self, delivery: ClaimedDelivery, outcome: Outcome, verdict: Verdict, now: datetime
+    ) -> bool:
+        """Keeps what became of a delivery; false where the claim was lost."""
+
+    def listed(
+        self, connection_id: str | None, *, state: str | None, limit: int
+    ) -> list[DeliveryState]:
+        """The newest deliveries, of one connection or of all."""
+
+    def replay(self, sequence: int, now: datetime, *, connection_id: str | None = None) -> bool:
+        """Sends a delivery again; false where there is none that has ended."""
+
+
+class WorkerStore(Protocol):
+    """Which workers are alive."""
+
+    def beat(self, name: str, now: datetime) -> None:
+        """Says that a worker is alive."""
+
+    def leave(self, name: str) -> None:
+        """Says that a worker has ended."""

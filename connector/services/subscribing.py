@@ -33,7 +33,7 @@ class Subscribing:
         caller: Caller,
         *,
         target_url: str | None = None,
-        secret: str | None = None,
+        secrets: str | None = None,
     ) -> Subscription:
         """A new subscription. Raises `InvalidApiKey` before anything is kept for a bad key."""
         self.profiles.check_key(
@@ -59,7 +59,7 @@ class Subscribing:
             due_at=[now + spread * self.random() for _ in terms.handles],
             now=now,
             target_url=target_url,
-            sealed_secrets=self.vault.seal(secret) if secret else None,
+            sealed_secrets=self.vault.seal(secrets) if secrets else None,
         )
         return Subscription(
             id=subscription_id,

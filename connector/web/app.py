@@ -27,6 +27,7 @@ def create_app(
     *,
     document: Document,
     checks: Checks,
+    notes: Checks,
     clock: Clock,
     max_deadline_seconds: float,
 ) -> Flask:
@@ -47,7 +48,7 @@ def create_app(
                 platform, use_cases, clock=clock, max_deadline_seconds=max_deadline_seconds
             )
         )
-    app.register_blueprint(health_routes(checks))
+    app.register_blueprint(health_routes(checks, notes))
     app.register_blueprint(viewer_routes(document))
     app.add_url_rule("/", "index", lambda: jsonify(_index(app)))
     return app

@@ -24,6 +24,7 @@ STATUSES: Final[Mapping[type[ConnectorError], int]] = {
     errors.InsufficientCredits: 403,
     errors.BudgetExceeded: 403,
     errors.ProfileNotFound: 404,
+    errors.NotFound: 404,
     errors.RateLimited: 429,
     errors.UpstreamInvalid: 502,
     errors.UpstreamUnavailable: 502,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Request
@@ -37,17 +38,22 @@ def load_input(request: Request, schema: Schema) -> dict[str, Any]:
     Raises `InvalidInput` with a sentence that names the field.
     """
     try:
-        values: dict[str, Any] = schema.load(
-            _given(_flat(request.args, schema)) | _given(_body(request, schema))
-        )
+        given = _given(_flat(request.args, schema)) | _given(_body(request, schema))
     except BadRequest as exc:
         raise InvalidInput("The request body is incomplete or malformed.") from exc
+    return checked(schema, given)
+
+
+def checked(schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is `given`, as declared; `""` and null count as absent. Raises `InvalidInput`."""
+    try:
+        values: dict[str, Any] = schema.load(_given(given))
     except ValidationError as exc:
         raise InvalidInput(_sentence(exc)) from exc
     return values
 
 
-def _given(raw: dict[str, Any]) -> dict[str, Any]:
+def _given(raw: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in raw.items() if value is not None and value != ""}
 
 

@@ -16,8 +16,10 @@ from connector.domain.callers import Caller
 from connector.domain.deadlines import Deadline
 from connector.domain.platforms import Platform
 from connector.domain.ports import Clock
+from connector.web.hooks import Hooks, add_hook_routes
 from connector.web.inputs import api_key_of, load_input
 from connector.web.limits import pass_on
+from connector.web.lists import listed
 from schemas.catalog import CATALOG, Trigger
 from schemas.inputs import PageInput
 from schemas.universal import Choice
@@ -33,6 +35,7 @@ class UseCases:
 
     handlers: Mapping[str, UseCase]
     poll: Poll
+    hooks: Hooks
     call_api: UseCase
     describe_account: Callable[[Caller], Result]
 
@@ -70,7 +73,7 @@ def platform_routes(
             asked = load_input(request, page_schema)
             page = Page(asked["limit"], asked["cursor"], sample=asked["is_loading_sample"])
             rows, cursor = use_cases.poll(trigger.key, load_input(request, input_schema), who, page)
-            return _list(rows, cursor, paged=platform.paged)
+            return listed(rows, cursor, paged=platform.paged)
 
         return run
 
@@ -97,18 +100,11 @@ def platform_routes(
         routes.add_url_rule(f"/searches/{search.key}", search.key, run, methods=["GET", "POST"])
     for trigger in CATALOG.triggers:
         routes.add_url_rule(f"/triggers/{trigger.key}", trigger.key, poll(trigger))
+    add_hook_routes(routes, use_cases.hooks, caller, paged=platform.paged)
     return routes
 
 
 def _send(result: Result, *, paged: bool = False) -> Response:
     if paged:
-        return pass_on(result.rate_limit, _list(result.value, None, paged=True))
+        return pass_on(result.rate_limit, listed(result.value, None, paged=True))
     return pass_on(result.rate_limit, jsonify(result.value))
-
-
-def _list(rows: list[Any], cursor: int | None, *, paged: bool) -> Response:
-    response = jsonify({"items": rows, "next_cursor": cursor} if paged else rows)
-    if cursor is not None:
-        # A bare array has no other place for it.
-        response.headers["X-Next-Cursor"] = str(cursor)
-    return response

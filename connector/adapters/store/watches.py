@@ -6,7 +6,7 @@ import json
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, and_, exists, insert, or_, select, update
 from sqlalchemy import Connection as Session
@@ -23,12 +23,11 @@ from connector.adapters.store.tables import (
 )
 from connector.adapters.store.tables import Event as EventRow
 from connector.adapters.store.time import to_ms
+from connector.domain.deliveries import PENDING
 from connector.domain.events import Event
 from connector.domain.portraits import Portrait
 from connector.domain.subscriptions import ACTIVE, ClaimedWatch, Look, Terms, Told
 from wire.database import reading, writing
-
-PENDING: Final = "pending"
 
 
 class Watches:

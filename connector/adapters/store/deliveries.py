@@ -1,0 +1,211 @@
+"""Deliveries: claimed when they are due, and completed with what became of them."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection as Session
+from sqlalchemy import Engine, func, or_, select, update
+
+from connector.adapters.store.tables import Delivery, Event, Subscription
+from connector.adapters.store.time import from_ms, to_ms
+from connector.adapters.store.watches import body_of
+from connector.domain.deliveries import (
+    DEAD,
+    DELIVERED,
+    PENDING,
+    ClaimedDelivery,
+    DeliveryState,
+    Outcome,
+    Verdict,
+)
+from connector.domain.subscriptions import ACTIVE, DISABLED
+from wire.database import reading, writing
+
+# So that a receiver that hangs holds up its own events and nobody else's.
+MAX_AT_ONCE: Final = 4
+
+
+class Deliveries:
+    """The part of the store that knows what is on its way."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def claim_due(self, now: datetime, *, lease: timedelta, limit: int) -> list[ClaimedDelivery]:
+        """Up to `limit` deliveries that are due, the longest due first, a few to each receiver."""
+        token = secrets.token_hex(16)
+        with writing(self._engine) as session:
+            chosen = _choose(session, to_ms(now), limit)
+            claim = (
+                update(Delivery)
+                # Asked again: on PostgreSQL another worker may have been first.
+                .where(Delivery.sequence.in_(chosen), _free(to_ms(now)))
+                .values(claim_token=token, lease_until=to_ms(now + lease))
+            )
+            session.execute(claim)
+            rows = session.execute(
+                select(Delivery.__table__, Event.body, *_TARGET)
+                .join(Event, Event.sequence == Delivery.sequence)
+                .join(Subscription, Subscription.id == Delivery.subscription_id)
+                .where(Delivery.claim_token == token)
+                .order_by(Delivery.due_at)
+            ).all()
+        return [_claimed(row, token) for row in rows]
+
+    def complete(
+        self, delivery: ClaimedDelivery, outcome: Outcome, verdict: Verdict, now: datetime
+    ) -> bool:
+        """Keeps what became of a delivery; false, and nothing kept, where the claim was lost."""
+        values = {
+            "state": verdict.state,
+            "due_at": to_ms(verdict.due_at),
+            "attempt": delivery.attempt + 1,
+            "claim_token": None,
+            "lease_until": None,
+            "last_status": outcome.status,
+            "last_error": outcome.error,
+            "updated_at": to_ms(now),
+        }
+        ours = (Delivery.sequence == delivery.sequence, Delivery.claim_token == delivery.token)
+        with writing(self._engine) as session:
+            if session.execute(update(Delivery).where(*ours).values(values)).rowcount == 0:
+                return False
+            _keep_health(session, delivery, outcome, verdict, to_ms(now))
+        return True
+
+    def listed(
+        self, connection_id: str | None, *, state: str | None, limit: int
+    ) -> list[DeliveryState]:
+        """The newest deliveries, of one connection or of all."""
+        query = select(Delivery.__table__, Event.event_id, Subscription.trigger).join(
+            Event, Event.sequence == Delivery.sequence
+        )
+        query = query.join(Subscription, Subscription.id == Delivery.subscription_id)
+        if connection_id is not None:
+            query = query.where(Subscription.connection_id == connection_id)
+        if state is not None:
+            query = query.where(Delivery.state == state)
+        with reading(self._engine) as session:
+            rows = session.execute(query.order_by(Delivery.sequence.desc()).limit(limit)).all()
+        return [_state(row) for row in rows]
+
+    def replay(self, sequence: int, now: datetime, *, connection_id: str | None = None) -> bool:
+        """Sends a delivery again, with the same id; false where there is none that has ended.
+
+        A subscription that was disabled is active again: somebody has mended its receiver.
+        """
+        ended = update(Delivery).where(
+            Delivery.sequence == sequence, Delivery.state.in_((DEAD, DELIVERED))
+        )
+        if connection_id is not None:
+            mine = select(Subscription.id).where(Subscription.connection_id == connection_id)
+            ended = ended.where(Delivery.subscription_id.in_(mine))
+        values = {"state": PENDING, "due_at": to_ms(now), "attempt": 0}
+        with writing(self._engine) as session:
+            done = session.execute(ended.values(values).returning(Delivery.subscription_id))
+            subscription_id = done.scalar_one_or_none()
+            if subscription_id is None:
+                return False
+            _enable(session, subscription_id)
+        return True
+
+
+_TARGET = (
+    Subscription.target_url,
+    Subscription.sealed_secrets,
+    Subscription.first_failure_at,
+)
+
+
+def _free(now: int) -> Any:
+    return or_(Delivery.lease_until.is_(None), Delivery.lease_until <= now)
+
+
+def _choose(session: Session, now: int, limit: int) -> list[int]:
+    """Of what is due, at most `MAX_AT_ONCE` in flight to each subscription."""
+    due = (
+        select(Delivery.sequence, Delivery.subscription_id)
+        .join(Subscription, Subscription.id == Delivery.subscription_id)
+        .where(
+            Delivery.state == PENDING,
+            Delivery.due_at <= now,
+            _free(now),
+            Subscription.state == ACTIVE,
+            or_(Subscription.throttled_until.is_(None), Subscription.throttled_until <= now),
+        )
+        .order_by(Delivery.due_at)
+        .limit(limit * MAX_AT_ONCE)
+    )
+    in_flight = (
+        select(Delivery.subscription_id, func.count())
+        .where(Delivery.state == PENDING, Delivery.lease_until > now)
+        .group_by(Delivery.subscription_id)
+    )
+    busy: Counter[str] = Counter()
+    for subscription, count in session.execute(in_flight):
+        busy[subscription] = count
+    chosen: list[int] = []
+    for sequence, subscription in session.execute(due):
+        if busy[subscription] < MAX_AT_ONCE and len(chosen) < limit:
+            busy[subscription] += 1
+            chosen.append(sequence)
+    return chosen
+
+
+def _keep_health(
+    session: Session, delivery: ClaimedDelivery, outcome: Outcome, verdict: Verdict, now: int
+) -> None:
+    """What the try says about the receiver: one success resets, failures are counted by time."""
+    mine = update(Subscription).where(Subscription.id == delivery.subscription_id)
+    until = verdict.throttled_until
+    values: dict[str, Any] = {"throttled_until": to_ms(until) if until else None}
+    if outcome.delivered:
+        values["first_failure_at"] = None
+    else:
+        values["first_failure_at"] = func.coalesce(Subscription.first_failure_at, now)
+    if verdict.disable:
+        values |= {"state": DISABLED, "reason": verdict.disable}
+        waiting = (Delivery.subscription_id == delivery.subscription_id, Delivery.state == PENDING)
+        ended = {"state": DEAD, "last_error": verdict.disable, "updated_at": now}
+        session.execute(update(Delivery).where(*waiting).values(ended))
+    session.execute(mine.values(values))
+
+
+def _enable(session: Session, subscription_id: str) -> None:
+    values = {"state": ACTIVE, "reason": None, "first_failure_at": None, "throttled_until": None}
+    mine = update(Subscription).where(Subscription.id == subscription_id)
+    session.execute(mine.values(values))
+
+
+def _claimed(row: Any, token: str) -> ClaimedDelivery:
+    failing = row.first_failure_at
+    return ClaimedDelivery(
+        sequence=row.sequence,
+        token=token,
+        subscription_id=row.subscription_id,
+        webhook_id=row.webhook_id,
+        target_url=row.target_url,
+        sealed_secrets=row.sealed_secrets,
+        body=json.dumps(body_of(row), ensure_ascii=False).encode(),
+        attempt=row.attempt,
+        first_failure_at=None if failing is None else from_ms(failing),
+    )
+
+
+def _state(row: Any) -> DeliveryState:
+    return DeliveryState(
+        id=row.sequence,
+        subscription_id=row.subscription_id,
+        trigger=row.trigger,
+        event_id=row.event_id,
+        state=row.state,
+        attempts=row.attempt,
+        due_at=from_ms(row.due_at),
+        last_status=row.last_status,
+        last_error=row.last_error,
+    )

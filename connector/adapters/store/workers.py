@@ -1,0 +1,48 @@
+"""Which workers are alive, for those who ask whether events are delivered."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Engine, delete, func, insert, select, update
+
+from connector.adapters.store.tables import Subscription
+from connector.adapters.store.tables import Worker as Row
+from connector.adapters.store.time import to_ms
+from connector.domain.subscriptions import ACTIVE
+from wire.database import reading, writing
+
+SILENT_AFTER: Final = timedelta(seconds=60)
+
+
+class Workers:
+    """The part of the store that knows its workers."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def beat(self, name: str, now: datetime) -> None:
+        """Says that the worker is alive; forgets those that have been silent for a day."""
+        with writing(self._engine) as session:
+            old = to_ms(now - timedelta(days=1))
+            session.execute(delete(Row).where(Row.beat_at < old))
+            alive = update(Row).where(Row.id == name).values(beat_at=to_ms(now))
+            if session.execute(alive).rowcount == 0:
+                session.execute(insert(Row).values(id=name, beat_at=to_ms(now)))
+
+    def leave(self, name: str) -> None:
+        """Says that the worker has ended."""
+        with writing(self._engine) as session:
+            session.execute(delete(Row).where(Row.id == name))
+
+    def problem(self, now: datetime) -> str | None:
+        """Why events are not delivered, as a sentence; null where they are, or none are asked for."""
+        waiting = select(func.count()).where(
+            Subscription.state == ACTIVE, Subscription.target_url.is_not(None)
+        )
+        alive = select(func.count()).where(Row.beat_at > to_ms(now - SILENT_AFTER))
+        with reading(self._engine) as session:
+            if session.execute(alive).scalar_one() or not session.execute(waiting).scalar_one():
+                return None
+        return "No worker is alive to deliver events; run 'python -m connector work'."

@@ -1,0 +1,125 @@
+"""Delivering an event: what an answer means, and when to try again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+PENDING: Final = "pending"
+DELIVERED: Final = "delivered"
+DEAD: Final = "dead"
+
+# After the previous try; ten tries in all, over about 75 hours.
+SCHEDULE: Final = (
+    timedelta(seconds=5),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=5),
+    timedelta(hours=10),
+    timedelta(hours=14),
+    timedelta(hours=20),
+    timedelta(hours=24),
+)
+JITTER: Final = 0.2
+GIVE_UP_AFTER: Final = timedelta(days=5)
+_THROTTLED: Final = (429, 502, 504)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a try brought: an HTTP status, or a sentence on why there was none."""
+
+    status: int | None
+    error: str | None = None
+    retry_after_seconds: int | None = None
+
+    @property
+    def delivered(self) -> bool:
+        """Only 2xx is success; a redirect is a failure, and never followed."""
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def gone(self) -> bool:
+        """The receiver wants no more: what Zapier and Make answer after an unsubscribe."""
+        return self.status == 410
+
+    @property
+    def throttled(self) -> bool:
+        """The receiver is busy, with whatever is sent to it."""
+        return self.status in _THROTTLED
+
+
+@dataclass(frozen=True)
+class ClaimedDelivery:
+    """A delivery that is ours until its lease ends. `attempt` counts the tries before this one."""
+
+    sequence: int
+    token: str
+    subscription_id: str
+    webhook_id: str
+    target_url: str
+    sealed_secrets: str = field(repr=False)
+    body: bytes = field(repr=False)
+    attempt: int
+    first_failure_at: datetime | None
+
+
+@dataclass(frozen=True)
+class DeliveryState:
+    """How a delivery stands, for whoever asks."""
+
+    id: int
+    subscription_id: str
+    trigger: str
+    event_id: str
+    state: str
+    attempts: int
+    due_at: datetime
+    last_status: int | None
+    last_error: str | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What becomes of a delivery, and of its subscription where `disable` says why."""
+
+    state: str
+    due_at: datetime
+    disable: str | None = None
+    throttled_until: datetime | None = None
+
+
+def judge(
+    delivery: ClaimedDelivery, outcome: Outcome, now: datetime, *, random: Callable[[], float]
+) -> Verdict:
+    """What follows from `outcome`; `random` gives numbers from 0 up to 1."""
+    if outcome.delivered:
+        return Verdict(DELIVERED, now)
+    if outcome.gone:
+        return Verdict(DEAD, now, disable="The receiver answered 410: it wants no more.")
+    failing_since = delivery.first_failure_at or now
+    if now - failing_since >= GIVE_UP_AFTER:
+        return Verdict(DEAD, now, disable="Nothing but failures for 5 days.")
+    pause = next_pause(delivery.attempt, outcome.retry_after_seconds, random=random)
+    if pause is None:
+        return Verdict(DEAD, now)
+    due_at = now + pause
+    return Verdict(PENDING, due_at, throttled_until=due_at if outcome.throttled else None)
+
+
+def next_pause(
+    attempt: int, retry_after_seconds: int | None, *, random: Callable[[], float]
+) -> timedelta | None:
+    """How long to wait after try number `attempt` (from 0) failed; null when it was the last.
+
+    What the receiver asks for counts, from the step of the schedule up to twice of it.
+    """
+    if attempt >= len(SCHEDULE):
+        return None
+    step = SCHEDULE[attempt]
+    if retry_after_seconds is not None:
+        return min(max(timedelta(seconds=retry_after_seconds), step), 2 * step)
+    return step * (1 + JITTER * (2 * random() - 1))

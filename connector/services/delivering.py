@@ -1,0 +1,52 @@
+"""Delivering events: one try, and what follows from it. Nothing here looks at a profile, or pays."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from connector.domain.deliveries import ClaimedDelivery, Outcome, judge
+from connector.domain.errors import Unreadable
+from connector.domain.ports import Clock, DeliveryStore, Sender, Vault
+
+log = logging.getLogger(__name__)
+
+# Longer than the longest try, so that a claim ends by itself only when its holder died.
+LEASE: Final = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Courier:
+    """Tries claimed deliveries. `random` gives numbers from 0 up to 1."""
+
+    store: DeliveryStore
+    sender: Sender
+    vault: Vault
+    clock: Clock
+    random: Callable[[], float]
+
+    def deliver(self, delivery: ClaimedDelivery) -> None:
+        """One try. Completed only after it, so that a crash in between tries again, with the same id."""
+        outcome = self._outcome(delivery)
+        now = self.clock.now()
+        verdict = judge(delivery, outcome, now, random=self.random)
+        self.store.complete(delivery, outcome, verdict, now)
+
+    def _outcome(self, delivery: ClaimedDelivery) -> Outcome:
+        try:
+            return self.sender.send(
+                target_url=delivery.target_url,
+                body=delivery.body,
+                webhook_id=delivery.webhook_id,
+                secrets=json.loads(self.vault.open(delivery.sealed_secrets)),
+                now=self.clock.now(),
+            )
+        except Unreadable:
+            return Outcome(None, "The stored signing secret can't be read any more.")
+        except Exception:
+            log.exception("delivery %s failed", delivery.sequence)
+            return Outcome(None, "The try failed unexpectedly.")

@@ -1,0 +1,91 @@
+"""Instant triggers: subscriptions with a target, and how their deliveries stand."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets as random_source
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from connector.domain.callers import Caller
+from connector.domain.errors import NotFound
+from connector.domain.ports import Clock, DeliveryStore, SubscriptionStore, WatchStore
+from connector.domain.subscriptions import Subscription
+from connector.domain.targets import checked_target
+from connector.services.subscribing import Subscribing, terms_of
+from schemas.hooks import DeliveryRow, Hook, HookEnd, ReplayResult
+
+_HOOK: Final = Hook()
+_END: Final = HookEnd()
+_DELIVERY: Final = DeliveryRow()
+_REPLAY: Final = ReplayResult()
+MAX_LISTED: Final = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hooks:
+    """Makes, lists and ends subscriptions that are delivered. `allow_local` is for trials."""
+
+    subscriptions: SubscriptionStore
+    subscribing: Subscribing
+    watches: WatchStore
+    deliveries: DeliveryStore
+    clock: Clock
+    allow_local: bool
+
+    def subscribe(
+        self, trigger: str, target_url: str, inputs: Mapping[str, Any], caller: Caller
+    ) -> dict[str, Any]:
+        """The new subscription with its secret, which is not shown again."""
+        target = checked_target(target_url, allow_local=self.allow_local)
+        secret = f"whsec_{base64.b64encode(random_source.token_bytes(32)).decode()}"
+        made = self.subscribing.subscribe(
+            terms_of(trigger, inputs), caller, target_url=target, secrets=json.dumps([secret])
+        )
+        return self._row(made) | {"secret": secret}
+
+    def listed(self, caller: Caller) -> list[dict[str, Any]]:
+        """The caller's subscriptions, oldest first."""
+        return [self._row(found) for found in self.subscriptions.delivered(caller.connection)]
+
+    def unsubscribe(self, subscription_id: str, caller: Caller) -> dict[str, Any]:
+        """Ends a subscription; ending it twice is no error."""
+        deleted = self.subscriptions.unsubscribe(caller.connection, subscription_id)
+        ended: dict[str, Any] = _END.dump({"id": subscription_id, "deleted": deleted})
+        return ended
+
+    def on_their_way(self, state: str | None, caller: Caller) -> list[dict[str, Any]]:
+        """The caller's newest deliveries, newest first, in `state` where it is given."""
+        found = self.deliveries.listed(caller.connection, state=state, limit=MAX_LISTED)
+        return [self._delivery(asdict(delivery)) for delivery in found]
+
+    def replay(self, delivery_id: int, caller: Caller) -> dict[str, Any]:
+        """Sends a delivery again. Raises `NotFound` where none of the caller's has ended."""
+        now = self.clock.now()
+        if not self.deliveries.replay(delivery_id, now, connection_id=caller.connection):
+            raise NotFound("There is no such delivery that has ended.")
+        answer: dict[str, Any] = _REPLAY.dump({"id": delivery_id, "state": "pending"})
+        return answer
+
+    def _row(self, subscription: Subscription) -> dict[str, Any]:
+        watches = self.watches.portraits_of(subscription.id)
+        row: dict[str, Any] = _HOOK.dump(
+            {
+                "id": subscription.id,
+                "trigger": subscription.terms.trigger,
+                "target_url": subscription.target_url,
+                "handles": list(subscription.terms.handles),
+                "poll_interval_seconds": subscription.interval_seconds,
+                "state": subscription.state,
+                "reason": subscription.reason,
+                "problems": sorted({problem for _, _, problem in watches if problem}),
+                "created_at": subscription.created_at,
+            }
+        )
+        return row
+
+    def _delivery(self, values: dict[str, Any]) -> dict[str, Any]:
+        row: dict[str, Any] = _DELIVERY.dump(values)
+        return row

@@ -1,0 +1,107 @@
+"""Assembly of watching: what polls, hooks and the worker are made of, on one database."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from pathlib import Path
+
+from sqlalchemy import Engine, make_url
+
+from connector.adapters.clock import SystemClock
+from connector.adapters.crypto import FernetVault, key_beside
+from connector.adapters.profiles import ProfileClient
+from connector.adapters.sender import WebhookSender
+from connector.adapters.store.deliveries import Deliveries
+from connector.adapters.store.subscriptions import Subscriptions
+from connector.adapters.store.watches import Watches
+from connector.adapters.store.workers import Workers
+from connector.config import Settings
+from connector.domain.targets import is_denied
+from connector.services.delivering import Courier
+from connector.services.hooks import Hooks
+from connector.services.polling import Polling
+from connector.services.subscribing import Subscribing
+from connector.services.watching import Watcher
+from connector.services.working import Worker
+from wire.http import new_session
+
+
+class Watching:
+    """The parts of one process."""
+
+    def __init__(self, settings: Settings, engine: Engine, profiles: ProfileClient) -> None:
+        self._settings = settings
+        self._clock = SystemClock()
+        self._vault = _vault(settings)
+        self._workers = Workers(engine)
+        self._deliveries = Deliveries(engine)
+        self._watches = Watches(engine)
+        subscriptions = Subscriptions(engine)
+        self._watcher = Watcher(
+            store=self._watches,
+            profiles=profiles,
+            vault=self._vault,
+            clock=self._clock,
+            random=random.random,
+            daily_budget=settings.watch_daily_credits,
+        )
+        subscribing = Subscribing(
+            store=subscriptions,
+            profiles=profiles,
+            vault=self._vault,
+            clock=self._clock,
+            random=random.random,
+            floor_seconds=settings.watch_min_interval_seconds,
+        )
+        self.polling = Polling(
+            subscriptions=subscriptions,
+            subscribing=subscribing,
+            watches=self._watches,
+            watcher=self._watcher,
+            clock=self._clock,
+        )
+        self.hooks = Hooks(
+            subscriptions=subscriptions,
+            subscribing=subscribing,
+            watches=self._watches,
+            deliveries=self._deliveries,
+            clock=self._clock,
+            allow_local=settings.connector_allow_local_callbacks,
+        )
+
+    def worker_problem(self) -> str | None:
+        """Why events are not delivered; null where they are."""
+        return self._workers.problem(self._clock.now())
+
+    def worker(self, threads: int) -> Worker:
+        """A worker that looks and delivers with so many threads."""
+        allow_local = self._settings.connector_allow_local_callbacks
+
+        def may_dial(address: str) -> bool:
+            return not is_denied(address, allow_local=allow_local)
+
+        courier = Courier(
+            store=self._deliveries,
+            sender=WebhookSender(new_session(pool_size=threads, may_dial=may_dial)),
+            vault=self._vault,
+            clock=self._clock,
+            random=random.random,
+        )
+        return Worker(
+            name=secrets.token_hex(8),
+            watches=self._watches,
+            deliveries=self._deliveries,
+            workers=self._workers,
+            watcher=self._watcher,
+            courier=courier,
+            clock=self._clock,
+            threads=threads,
+        )
+
+
+def _vault(settings: Settings) -> FernetVault:
+    if settings.connector_encryption_keys:
+        return FernetVault(settings.connector_encryption_keys.split(","))
+    settings.check_live()
+    return FernetVault([key_beside(Path(str(make_url(settings.database_url).database)))])

@@ -1,0 +1,91 @@
+"""Routes of instant triggers: subscriptions and their deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol
+
+from flask import Blueprint, Response, jsonify, request
+
+from connector.domain.callers import Caller
+from connector.domain.errors import InvalidInput
+from connector.web.inputs import checked, load_input
+from connector.web.lists import listed
+from schemas.catalog import CATALOG
+from schemas.fields import declared_fields
+from schemas.hooks import HookInput
+from schemas.inputs import DeliveriesInput
+
+
+class Hooks(Protocol):
+    """Subscriptions that are delivered, as one caller sees them."""
+
+    def subscribe(
+        self, trigger: str, target_url: str, inputs: Mapping[str, Any], caller: Caller
+    ) -> dict[str, Any]:
+        """Makes a subscription."""
+
+    def listed(self, caller: Caller) -> list[dict[str, Any]]:
+        """The caller's subscriptions."""
+
+    def unsubscribe(self, subscription_id: str, caller: Caller) -> dict[str, Any]:
+        """Ends a subscription."""
+
+    def on_their_way(self, state: str | None, caller: Caller) -> list[dict[str, Any]]:
+        """The caller's newest deliveries."""
+
+    def replay(self, delivery_id: int, caller: Caller) -> dict[str, Any]:
+        """Sends a delivery again."""
+
+
+_TRIGGERS: Final = {trigger.key: trigger.input() for trigger in CATALOG.triggers}
+
+
+def add_hook_routes(
+    routes: Blueprint, hooks: Hooks, caller: Callable[[], Caller], *, paged: bool
+) -> None:
+    """Adds `/hooks` and `/deliveries` to the routes of a platform."""
+    hook_schema, list_schema = HookInput(), DeliveriesInput()
+
+    def subscribe() -> Response:
+        who = caller()
+        asked = load_input(request, hook_schema)
+        trigger, inputs = _asked(asked)
+        response = jsonify(hooks.subscribe(trigger, asked["target_url"], inputs, who))
+        response.status_code = 201
+        return response
+
+    def subscriptions() -> Response:
+        return listed(hooks.listed(caller()), None, paged=paged)
+
+    def unsubscribe(subscription_id: str) -> Response:
+        return jsonify(hooks.unsubscribe(subscription_id, caller()))
+
+    def deliveries() -> Response:
+        who = caller()
+        state = load_input(request, list_schema)["state"]
+        return listed(hooks.on_their_way(state, who), None, paged=paged)
+
+    def replay(delivery_id: int) -> Response:
+        return jsonify(hooks.replay(delivery_id, caller()))
+
+    routes.add_url_rule("/hooks", "subscribe", subscribe, methods=["POST"])
+    routes.add_url_rule("/hooks", "hooks", subscriptions)
+    routes.add_url_rule("/hooks/<subscription_id>", "unsubscribe", unsubscribe, methods=["DELETE"])
+    routes.add_url_rule("/deliveries", "deliveries", deliveries)
+    routes.add_url_rule("/deliveries/<int:delivery_id>/replay", "replay", replay, methods=["POST"])
+
+
+def _asked(asked: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The trigger and its inputs, which stand in `inputs` or beside it. Raises `InvalidInput`."""
+    trigger = asked["trigger"]
+    if trigger not in _TRIGGERS:
+        raise InvalidInput(f"trigger: Must be one of {', '.join(_TRIGGERS)}.")
+    beside = {key: value for key, value in asked.items() if key not in declared_fields(HookInput)}
+    return trigger, checked(_TRIGGERS[trigger], beside | _object(asked["inputs"]))
+
+
+def _object(value: Mapping[str, Any] | str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidInput("inputs: Not a JSON object.")
+    return value
