@@ -114,7 +114,8 @@ class Settings:
     connector_allow_local_callbacks: bool = _setting(
         default=False,
         kind=kinds.Boolean(),
-        help="For trials only: events may be sent to this machine, without TLS. Never where others subscribe.",
+        help="For trials only: events may be sent to this machine, without TLS."
+        " Never where others subscribe.",
     )
     watch_min_interval_seconds: int = _setting(
         900, _whole(1, 86400), "Least time between two looks at a watched profile, and the default."

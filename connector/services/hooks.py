@@ -48,26 +48,38 @@ class Hooks:
 
     def listed(self, caller: Caller) -> list[dict[str, Any]]:
         """The caller's subscriptions, oldest first."""
-        return [self._row(found) for found in self.subscriptions.delivered(caller.connection)]
+        found = self.subscriptions.delivered(caller.connection)
+        if not found:
+            self._explain_nothing(caller)
+        return [self._row(subscription) for subscription in found]
 
     def unsubscribe(self, subscription_id: str, caller: Caller) -> dict[str, Any]:
         """Ends a subscription; ending it twice is no error."""
         deleted = self.subscriptions.unsubscribe(caller.connection, subscription_id)
+        if not deleted:
+            self._explain_nothing(caller)
         ended: dict[str, Any] = _END.dump({"id": subscription_id, "deleted": deleted})
         return ended
 
     def on_their_way(self, state: str | None, caller: Caller) -> list[dict[str, Any]]:
         """The caller's newest deliveries, newest first, in `state` where it is given."""
         found = self.deliveries.listed(caller.connection, state=state, limit=MAX_LISTED)
+        if not found:
+            self._explain_nothing(caller)
         return [self._delivery(asdict(delivery)) for delivery in found]
 
     def replay(self, delivery_id: int, caller: Caller) -> dict[str, Any]:
         """Sends a delivery again. Raises `NotFound` where none of the caller's has ended."""
         now = self.clock.now()
         if not self.deliveries.replay(delivery_id, now, connection_id=caller.connection):
+            self._explain_nothing(caller)
             raise NotFound("There is no such delivery that has ended.")
         answer: dict[str, Any] = _REPLAY.dump({"id": delivery_id, "state": "pending"})
         return answer
+
+    def _explain_nothing(self, caller: Caller) -> None:
+        """Nothing may be the answer to a mistyped key, which is better told so."""
+        self.subscribing.check_key(caller)
 
     def _row(self, subscription: Subscription) -> dict[str, Any]:
         watches = self.watches.portraits_of(subscription.id)

@@ -36,11 +36,7 @@ class Subscribing:
         secrets: str | None = None,
     ) -> Subscription:
         """A new subscription. Raises `InvalidApiKey` before anything is kept for a bad key."""
-        self.profiles.check_key(
-            api_key=caller.api_key,
-            request_source=caller.platform.request_source,
-            deadline=caller.deadline,
-        )
+        self.check_key(caller)
         now = self.clock.now()
         self.store.connect(
             caller.connection,
@@ -70,6 +66,14 @@ class Subscribing:
             state=ACTIVE,
             reason=None,
             created_at=now,
+        )
+
+    def check_key(self, caller: Caller) -> None:
+        """Raises `InvalidApiKey` for a key that does not work; costs nothing."""
+        self.profiles.check_key(
+            api_key=caller.api_key,
+            request_source=caller.platform.request_source,
+            deadline=caller.deadline,
         )
 
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 from connector.domain.answers import Result
 from connector.domain.callers import Caller
 from connector.domain.errors import InvalidInput
+from connector.domain.objects import object_given
 from connector.domain.ports import Profiles
 from schemas.universal import ENDPOINTS, RequestOutput
-from wire.json_text import parse_json
 
 _DOCUMENTED: Final = [(method, path) for method, path, _ in ENDPOINTS]
 _OUTPUT = RequestOutput()
@@ -26,17 +26,7 @@ def call_api(inputs: Mapping[str, Any], caller: Caller, *, profiles: Profiles) -
     if "://" in inputs["url"] or asked not in _DOCUMENTED:
         allowed = " and ".join(" ".join(endpoint) for endpoint in _DOCUMENTED)
         raise InvalidInput(f"Only {allowed} can be called, as a path without a host.")
-    body = {**_object(inputs["body"]), "requestSource": caller.platform.request_source}
+    body = {**object_given("body", inputs["body"]), "requestSource": caller.platform.request_source}
     answer = profiles.call(body, api_key=caller.api_key, deadline=caller.deadline)
     value = {"status_code": 200, "headers": dict(answer.headers), "body": answer.payload}
     return Result(_OUTPUT.dump(value), answer.rate_limit)
-
-
-def _object(body: Mapping[str, Any] | str) -> Mapping[str, Any]:
-    try:
-        value = parse_json(body.encode()) if isinstance(body, str) else body
-    except ValueError as exc:
-        raise InvalidInput("body: Not valid JSON.") from exc
-    if not isinstance(value, Mapping):
-        raise InvalidInput("body: Not a JSON object.")
-    return value

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from connector.domain.callers import Caller
 from connector.domain.errors import InvalidInput
+from connector.domain.objects import object_given
 from connector.web.inputs import checked, load_input
 from connector.web.lists import listed
 from schemas.catalog import CATALOG
@@ -38,6 +39,8 @@ class Hooks(Protocol):
         """Sends a delivery again."""
 
 
+# As many as the database counts.
+_REPLAY: Final = f"/deliveries/<int(max={2**63 - 1}):delivery_id>/replay"
 _TRIGGERS: Final = {trigger.key: trigger.input() for trigger in CATALOG.triggers}
 
 
@@ -73,7 +76,7 @@ def add_hook_routes(
     routes.add_url_rule("/hooks", "hooks", subscriptions)
     routes.add_url_rule("/hooks/<subscription_id>", "unsubscribe", unsubscribe, methods=["DELETE"])
     routes.add_url_rule("/deliveries", "deliveries", deliveries)
-    routes.add_url_rule("/deliveries/<int:delivery_id>/replay", "replay", replay, methods=["POST"])
+    routes.add_url_rule(_REPLAY, "replay", replay, methods=["POST"])
 
 
 def _asked(asked: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -82,10 +85,6 @@ def _asked(asked: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     if trigger not in _TRIGGERS:
         raise InvalidInput(f"trigger: Must be one of {', '.join(_TRIGGERS)}.")
     beside = {key: value for key, value in asked.items() if key not in declared_fields(HookInput)}
-    return trigger, checked(_TRIGGERS[trigger], beside | _object(asked["inputs"]))
-
-
-def _object(value: Mapping[str, Any] | str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise InvalidInput("inputs: Not a JSON object.")
-    return value
+    return trigger, checked(
+        _TRIGGERS[trigger], {**beside, **object_given("inputs", asked["inputs"])}
+    )

@@ -58,11 +58,11 @@ def _given(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _flat(values: MultiDict[str, str], schema: Schema) -> dict[str, Any]:
-    """The first value of each name, or every one where a list is declared."""
+    """The first value of each name, or every one where a list is declared, or nothing."""
     flat: dict[str, Any] = values.to_dict()
     for name in values:
         every = values.getlist(name)
-        if len(every) > 1 and isinstance(schema.fields.get(name), Items):
+        if len(every) > 1 and (name not in schema.fields or isinstance(schema.fields[name], Items)):
             flat[name] = every
     return flat
 

@@ -32,6 +32,7 @@ from schemas.catalog import CATALOG
 from schemas.errors import ErrorBody
 from schemas.events import Change, EventRow
 from schemas.fields import declared_fields
+from schemas.hooks import DeliveryRow, Hook, HookEnd, HookInput, ReplayResult
 from schemas.universal import Choice
 from schemas.video import Video
 from tests.documented import METHODS, check_value, operations, resolve
@@ -41,9 +42,10 @@ DOCUMENT = published_document(CATALOG, with_endpoint=True)
 WITHOUT_ENDPOINT = published_document(CATALOG, with_endpoint=False)
 ENDPOINT_PATH = profile_api.app.PATH
 
-INPUTS = [item.input for item in (*CATALOG, CATALOG.universal)]
+INPUTS = [item.input for item in (*CATALOG, CATALOG.universal)] + [HookInput]
 OUTPUTS = [item.output for item in (*CATALOG, CATALOG.universal)]
 OUTPUTS += [CATALOG.connection.output, Account, Choice, ErrorBody, Video, EventRow, Change]
+OUTPUTS += [Hook, HookEnd, DeliveryRow, ReplayResult]
 
 
 def named(schema: type[Schema]) -> str:
@@ -52,9 +54,10 @@ def named(schema: type[Schema]) -> str:
 
 def connector_app() -> Flask:
     return create_app(
-        UseCases(HANDLERS, lambda *_: ([], None), call_api, describe_account),  # type: ignore[arg-type]  # never called
+        UseCases(HANDLERS, lambda *_: ([], None), None, call_api, describe_account),  # type: ignore[arg-type]  # never called
         document=dict,
         checks={},
+        notes={},
         clock=SystemClock(),
         max_deadline_seconds=60,
     )
@@ -70,7 +73,7 @@ def endpoint_app() -> Flask:
 def served(app: Flask) -> set[tuple[str, str]]:
     """(method, path) of every rule; HEAD and OPTIONS come along with HTTP itself."""
     return {
-        (method.lower(), re.sub(r"<(\w+)>", r"{\1}", rule.rule))
+        (method.lower(), re.sub(r"<(?:[^>]+:)?(\w+)>", r"{\1}", rule.rule))
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
@@ -211,11 +214,12 @@ def failing(*_: object) -> Any:
 
 def test_what_never_happens_in_tests_is_documented_too() -> None:
     """A fault of our own, and a server that is not ready."""
-    use_cases = UseCases(dict.fromkeys(HANDLERS, failing), failing, failing, failing)
+    use_cases = UseCases(dict.fromkeys(HANDLERS, failing), failing, None, failing, failing)  # type: ignore[arg-type]  # never called
     app = create_app(
         use_cases,
         document=dict,
         checks={"database": lambda: "Run migrate."},
+        notes={},
         clock=SystemClock(),
         max_deadline_seconds=60,
     )

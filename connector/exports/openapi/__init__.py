@@ -20,7 +20,8 @@ from connector.exports.openapi.responses import Door, Responses
 from connector.exports.openapi.schema_objects import SchemaConverter
 from schemas.catalog import Catalog
 from schemas.errors import ErrorBody
-from schemas.inputs import PageInput
+from schemas.hooks import HookInput
+from schemas.inputs import DeliveriesInput, PageInput
 
 _SECURITY_SCHEMES: Final = {
     "bearer": {
@@ -60,7 +61,9 @@ def openapi_document(catalog: Catalog, *, version: str, door: Door) -> dict[str,
     )
     converter = cast(SchemaConverter, plugin.converter)  # as the plugin was told to make
     read = (*catalog, *catalog.triggers, catalog.universal)
-    converter.inputs = frozenset((PageInput, *(item.input for item in read)))
+    converter.inputs = frozenset(
+        (PageInput, HookInput, DeliveriesInput, *(item.input for item in read))
+    )
     responses = Responses(spec, door, converter.reference(ErrorBody))
     paths = operator_paths(door, responses)
     for platform in PLATFORMS:

@@ -15,7 +15,8 @@ from connector.exports.openapi.responses import EVERYWHERE, Responses
 from connector.exports.openapi.schema_objects import SchemaConverter
 from schemas.catalog import Action, Catalog, PickList, Trigger
 from schemas.fields import declared_fields, sample_of
-from schemas.inputs import PageInput
+from schemas.hooks import DeliveryRow, Hook, HookEnd, HookInput, ReplayResult
+from schemas.inputs import DeliveriesInput, PageInput
 from schemas.universal import Choice
 
 _UPSTREAM: Final = (
@@ -31,6 +32,10 @@ _EITHER_KEY: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"header": []}
 _POLLED: Final = (
     "A poll looks at the profiles that are due and answers what was noticed, then and before. A look"
     " that finds the profile costs 2 credits; a poll before its time costs nothing."
+)
+_SIGNED: Final = (
+    "Each event is posted to the target URL as one flat row, signed by Standard Webhooks with the secret"
+    " of this answer, and tried ten times over about 75 hours. An answer of 410 ends the subscription."
 )
 _QUERY_TOO: Final = "Input may also stand in the query; what the body holds comes first."
 
@@ -50,6 +55,12 @@ def platform_paths(
     paths |= {f"{root}/actions/{a.key}": {"post": writer.action(a)} for a in catalog.actions}
     paths |= {f"{root}/searches/{s.key}": writer.search(s) for s in catalog.searches}
     paths |= {f"{root}/triggers/{t.key}": {"get": writer.trigger(t)} for t in catalog.triggers}
+    paths |= {
+        f"{root}/hooks": {"get": writer.hooks(), "post": writer.subscribe()},
+        f"{root}/hooks/{{subscription_id}}": {"delete": writer.unsubscribe()},
+        f"{root}/deliveries": {"get": writer.deliveries()},
+        f"{root}/deliveries/{{delivery_id}}/replay": {"post": writer.replay()},
+    }
     return paths
 
 
@@ -77,7 +88,7 @@ class _Writer:
         return {
             **self._head(action.key, action.label),
             "description": f"{action.description}\n\n{_QUERY_TOO}",
-            **self._reads_body(action),
+            **self._reads_body(action.input),
             "responses": {
                 "200": self._answer(
                     action.noun,
@@ -102,7 +113,7 @@ class _Writer:
             "post": {
                 **self._head(search.key, search.label),
                 "description": f"{search.description}\n\n{_QUERY_TOO}",
-                **self._reads_body(search),
+                **self._reads_body(search.input),
                 "responses": {"200": found, **self.responses.of(413, *EVERYWHERE, errors=_LOOK_UP)},
             },
         }
@@ -123,6 +134,64 @@ class _Writer:
                 REQUEST_ID,
             ],
             "responses": {"200": answer, **self.responses.of(*EVERYWHERE, errors=failures)},
+        }
+
+    def subscribe(self) -> dict[str, Any]:
+        return {
+            **self._head("subscribe", "Subscribe to a trigger"),
+            "description": f"{_SIGNED}\n\n{_QUERY_TOO}",
+            **self._reads_body(HookInput),
+            "responses": {
+                "201": self._own("The subscription, with its secret.", Hook),
+                **self.responses.of(413, *EVERYWHERE, errors=_LOOK_UP),
+            },
+        }
+
+    def hooks(self) -> dict[str, Any]:
+        return {
+            **self._head("hooks", "List subscriptions"),
+            "description": "The subscriptions of this key that are delivered, oldest first.",
+            **self._reads_query(),
+            "responses": {
+                "200": self._own_list("The subscriptions.", Hook),
+                **self.responses.of(*EVERYWHERE, errors=_UPSTREAM),
+            },
+        }
+
+    def unsubscribe(self) -> dict[str, Any]:
+        text = {"type": "string", "minLength": 1}
+        return {
+            **self._head("unsubscribe", "End a subscription"),
+            "description": "Ends it, with what was still to be delivered. Twice is no error.",
+            **self._reads_query(_in_path("subscription_id", text)),
+            "responses": {
+                "200": self._own("Whether it was there.", HookEnd),
+                **self.responses.of(404, *EVERYWHERE, errors=_UPSTREAM),
+            },
+        }
+
+    def deliveries(self) -> dict[str, Any]:
+        return {
+            **self._head("deliveries", "List deliveries"),
+            "description": "The newest 100 events on their way to receivers, newest first.",
+            **self._reads_query(*self._query(DeliveriesInput)),
+            "responses": {
+                "200": self._own_list("The deliveries.", DeliveryRow),
+                **self.responses.of(*EVERYWHERE, errors=(errors.InvalidInput, *_UPSTREAM)),
+            },
+        }
+
+    def replay(self) -> dict[str, Any]:
+        number = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
+        return {
+            **self._head("replay", "Send a delivery again"),
+            "description": "With the same id, and on the whole schedule. Costs nothing. A"
+            " subscription that was disabled is active again.",
+            **self._reads_query(_in_path("delivery_id", number)),
+            "responses": {
+                "200": self._own("It is on its way.", ReplayResult),
+                **self.responses.of(*EVERYWHERE, errors=(errors.NotFound, *_UPSTREAM)),
+            },
         }
 
     def pick_list(self, pick_list: PickList) -> dict[str, Any]:
@@ -151,12 +220,9 @@ class _Writer:
             "tags": [self.platform.key],
         }
 
-    def _reads_body(self, action: Action) -> dict[str, Any]:
-        json_body = {
-            "schema": self.converter.reference(action.input),
-            "example": sample_of(action.input),
-        }
-        form = self._form(action.input)
+    def _reads_body(self, schema: type[Schema]) -> dict[str, Any]:
+        json_body = {"schema": self.converter.reference(schema), "example": sample_of(schema)}
+        form = self._form(schema)
         return {
             "security": _EITHER_KEY,
             "parameters": [REQUEST_ID],
@@ -169,6 +235,18 @@ class _Writer:
                 },
             },
         }
+
+    def _reads_query(self, *parameters: dict[str, Any]) -> dict[str, Any]:
+        return {"security": _EITHER_KEY, "parameters": [*parameters, REQUEST_ID]}
+
+    def _own(self, description: str, schema: type[Schema]) -> dict[str, Any]:
+        answer = self._answer(description, self.converter.reference(schema), self._sample(schema))
+        return answer | {"headers": sent()}
+
+    def _own_list(self, description: str, row: type[Schema]) -> dict[str, Any]:
+        rows = {"type": "array", "items": self.converter.reference(row)}
+        answer = self._paged(rows, [self._sample(row)], cursor="null")
+        return answer | {"description": description, "headers": sent()}
 
     def _form(self, schema: type[Schema]) -> dict[str, Any]:
         texts = self.converter.texts(schema)
@@ -214,3 +292,7 @@ class _Writer:
         own = {"platform": self.platform.key, "request_source": self.platform.request_source}
         sample = sample_of(schema)
         return sample | {key: value for key, value in own.items() if key in sample}
+
+
+def _in_path(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": schema}
