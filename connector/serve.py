@@ -1,4 +1,4 @@
-"""Serving on this machine: starts the web server, says when it is ready, stops it again."""
+"""Serving on this machine: starts the web server and the worker, says when they are ready, stops them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 import click
 import requests
@@ -14,6 +15,7 @@ import requests
 from connector.config import Settings
 
 POLL_SECONDS = 0.2
+PARTS = (["gunicorn", "app:app"], ["connector", "work"])
 # A closed terminal ends it too, or its server would live on and hold the port.
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -35,7 +37,7 @@ CURL = """curl -sS {address}/zapier/actions/get_profile \\
 
 
 def serve_until_stopped(settings: Settings, *, test_key: str | None) -> int:
-    """Runs gunicorn until it ends or a signal ends it; answers the exit status.
+    """Runs web server and worker until one of them ends or a signal ends both; answers the exit status.
 
     Raises `click.ClickException` when the port is taken.
     """
@@ -44,24 +46,32 @@ def serve_until_stopped(settings: Settings, *, test_key: str | None) -> int:
     for number in STOPPING:
         signal.signal(number, lambda received, _frame: signals.append(received))
     # A session of its own: Ctrl-C reaches us alone, and we ask for a stop that drains.
-    command = [sys.executable, "-m", "gunicorn", "app:app"]
-    server = subprocess.Popen(command, start_new_session=True)
+    parts = [
+        subprocess.Popen([sys.executable, "-m", *words], start_new_session=True) for words in PARTS
+    ]
     ready = False
-    while server.poll() is None and not signals:
+    while len(_alive(parts)) == len(parts) and not signals:
         if not ready and (ready := _is_ready(settings)):
             click.echo(_welcome(settings, test_key))
         time.sleep(POLL_SECONDS)
-    return _stop(server, signals) if signals else server.returncode or 1
+    ended = [part.returncode for part in parts if part.returncode is not None]
+    _stop(parts, signals)
+    return 0 if signals else next(filter(None, ended), 1)
 
 
-def _stop(server: subprocess.Popen[bytes], signals: list[int]) -> int:
-    """Lets look-ups in flight finish, unless a second signal says not to wait."""
-    server.send_signal(signal.SIGTERM)
-    while server.poll() is None:
+def _stop(parts: Sequence[subprocess.Popen[bytes]], signals: list[int]) -> None:
+    """Lets what is in flight finish, unless a second signal says not to wait."""
+    for part in _alive(parts):
+        part.send_signal(signal.SIGTERM)
+    while alive := _alive(parts):
         if len(signals) > 1:
-            server.send_signal(signal.SIGQUIT)
+            for part in alive:
+                part.send_signal(signal.SIGQUIT)
         time.sleep(POLL_SECONDS)
-    return 0
+
+
+def _alive(parts: Sequence[subprocess.Popen[bytes]]) -> list[subprocess.Popen[bytes]]:
+    return [part for part in parts if part.poll() is None]
 
 
 def _check_port_is_free(settings: Settings) -> None:

@@ -124,6 +124,7 @@ class Received:
     path: str
     headers: Mapping[str, str]
     body: Any
+    raw: bytes = b""
 
 
 Script = Callable[[socket.socket, Received], None]
@@ -185,7 +186,7 @@ class _Handler(socketserver.BaseRequestHandler):
         while len(rest) < int(headers.get("content-length", 0)):
             rest += self.request.recv(65536)
         body = json.loads(rest) if rest else None
-        request = Received(lines[0].split(" ")[1], headers, body)
+        request = Received(lines[0].split(" ")[1], headers, body, rest)
         self.upstream.received.append(request)
         script = self.upstream.scripts.get(str((body or {}).get("handle")), _hang_up)
         # The other side hangs up, as some tests want it to.

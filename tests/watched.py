@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine
 
+from connector.adapters.store.deliveries import Deliveries
 from connector.adapters.store.migrate import MIGRATIONS
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.watches import Watches
 from connector.domain.answers import Answer, Page, RateLimit
 from connector.domain.callers import Caller
 from connector.domain.deadlines import Deadline
+from connector.domain.deliveries import ClaimedDelivery, Outcome
 from connector.domain.errors import ConnectorError, ProfileNotFound
 from connector.domain.platforms import PLATFORMS
+from connector.services.delivering import Courier
+from connector.services.hooks import Hooks
 from connector.services.polling import Polling
 from connector.services.subscribing import Subscribing
 from connector.services.watching import Watcher
 
 Payload = dict[str, Any]
 WHOLE_PAGE = Page(100)
+LEASE = timedelta(seconds=60)
 
 
 class ToldClock:
@@ -66,6 +72,36 @@ class ToldProfiles:
         if api_key in self.bad_keys:
             raise self.bad_keys[api_key]
         return RateLimit()
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One try, as the receiver would see it."""
+
+    target_url: str
+    body: Payload
+    webhook_id: str
+
+
+@dataclass
+class ToldReceivers:
+    """Receivers that answer what they are told, by target; 200 unless told otherwise."""
+
+    answers: dict[str, Outcome] = field(default_factory=dict)
+    sent: list[Sent] = field(default_factory=list)
+
+    def send(
+        self,
+        *,
+        target_url: str,
+        body: bytes,
+        webhook_id: str,
+        secrets: Sequence[str],
+        now: datetime,
+    ) -> Outcome:
+        assert secrets
+        self.sent.append(Sent(target_url, json.loads(body), webhook_id))
+        return self.answers.get(target_url, Outcome(200))
 
 
 class OpenVault:
@@ -136,6 +172,42 @@ class Watching:
             watcher=self.watcher,
             clock=self.clock,
         )
+        self.deliveries = Deliveries(engine)
+        self.receivers = ToldReceivers()
+        self.courier = Courier(
+            store=self.deliveries,
+            sender=self.receivers,
+            vault=self.vault,
+            clock=self.clock,
+            random=random,
+        )
+        self.hooks = Hooks(
+            subscriptions=self.subscriptions,
+            subscribing=self.subscribing,
+            watches=self.watches,
+            deliveries=self.deliveries,
+            clock=self.clock,
+            allow_local=False,
+        )
+
+    def look(self) -> int:
+        """Looks at every profile that is due for a receiver, as a worker does; how many there were."""
+        due = self.watches.claim_due(self.clock.now(), lease=LEASE, limit=1000)
+        for watch in due:
+            self.watcher.look(watch)
+        return len(due)
+
+    def claim(self, limit: int = 1000) -> list[ClaimedDelivery]:
+        """Deliveries that are due, claimed."""
+        return self.deliveries.claim_due(self.clock.now(), lease=LEASE, limit=limit)
+
+    def deliver(self) -> list[Sent]:
+        """Tries what is due until nothing is, as a worker does; the tries."""
+        before = len(self.receivers.sent)
+        while claimed := self.claim():
+            for delivery in claimed:
+                self.courier.deliver(delivery)
+        return self.receivers.sent[before:]
 
     def caller(self, api_key: str = "sk_a", platform: str = "zapier") -> Caller:
         found = next(p for p in PLATFORMS if p.key == platform)

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from flask import Blueprint, Response, jsonify, request
 
 from connector.domain.callers import Caller
-from connector.domain.errors import InvalidInput
+from connector.domain.errors import InvalidInput, NotFound
 from connector.domain.objects import object_given
 from connector.web.inputs import checked, load_input
 from connector.web.lists import listed
@@ -39,8 +39,8 @@ class Hooks(Protocol):
         """Sends a delivery again."""
 
 
-# As many as the database counts.
-_REPLAY: Final = f"/deliveries/<int(max={2**63 - 1}):delivery_id>/replay"
+# As far as the database counts.
+MAX_ID: Final = 2**63 - 1
 _TRIGGERS: Final = {trigger.key: trigger.input() for trigger in CATALOG.triggers}
 
 
@@ -70,13 +70,16 @@ def add_hook_routes(
         return listed(hooks.on_their_way(state, who), None, paged=paged)
 
     def replay(delivery_id: int) -> Response:
-        return jsonify(hooks.replay(delivery_id, caller()))
+        who = caller()
+        if delivery_id > MAX_ID:
+            raise NotFound
+        return jsonify(hooks.replay(delivery_id, who))
 
     routes.add_url_rule("/hooks", "subscribe", subscribe, methods=["POST"])
     routes.add_url_rule("/hooks", "hooks", subscriptions)
     routes.add_url_rule("/hooks/<subscription_id>", "unsubscribe", unsubscribe, methods=["DELETE"])
     routes.add_url_rule("/deliveries", "deliveries", deliveries)
-    routes.add_url_rule(_REPLAY, "replay", replay, methods=["POST"])
+    routes.add_url_rule("/deliveries/<int:delivery_id>/replay", "replay", replay, methods=["POST"])
 
 
 def _asked(asked: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

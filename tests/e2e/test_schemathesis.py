@@ -99,6 +99,7 @@ KNOWN_QUERY = {
     "handles": HANDLE,
     "thresholds": {"type": "string", "const": "1000,5000"},
     "watched_fields": {"type": "string", "const": "user_nickname,user_verified"},
+    "state": {"type": "string", "enum": ["pending", "delivered", "dead"]},
 }
 BODY = {"type": "object", "required": ["handle"], "properties": {"handle": HANDLE}}
 KNOWN_TEXTS: dict[str, dict[str, Any]] = {
@@ -106,7 +107,12 @@ KNOWN_TEXTS: dict[str, dict[str, Any]] = {
     "url": {"type": "string", "const": PATH},
     "method": {"type": "string", "enum": ["POST", "post"]},
     "body": {"type": "string", "const": '{"handle": "stoolpresidente"}'},
+    "trigger": {"type": "string", "enum": [trigger.key for trigger in CATALOG.triggers]},
+    "target_url": {"type": "string", "const": "https://hooks.example.com/1"},
+    "inputs": {"type": "string", "const": '{"handles": ["ada"], "every": 1000}'},
 }
+# Beside what is required: the sample data knows nothing without them.
+NEEDED = {"body": ["url", "body"], "target_url": ["trigger", "target_url", "inputs"]}
 KNOWN_JSON = KNOWN_TEXTS | {
     "method": {"type": ["string", "null"], "enum": ["POST", "post", None]},
     "body": BODY,
@@ -123,7 +129,7 @@ def with_known_values(document: dict[str, Any]) -> dict[str, Any]:
                 parameter["required"] = True
         for content in operation.get("requestBody", {}).get("content", {}).values():
             narrow(content["schema"], KNOWN_TEXTS)
-    for name in ("ProfileInput", "RequestInput", "ProfileApiRequest"):
+    for name in ("ProfileInput", "RequestInput", "HookInput", "ProfileApiRequest"):
         narrow(narrowed["components"]["schemas"][name], KNOWN_JSON)
     return narrowed
 
@@ -132,8 +138,9 @@ def narrow(schema: dict[str, Any], known: dict[str, dict[str, Any]]) -> None:
     """Only where the schema stands itself: one that is referred to is narrowed once, as JSON."""
     properties = schema.get("properties", {})
     properties |= {name: known[name] for name in properties if name in known}
-    if "body" in properties:
-        schema["required"] = ["url", "body"]
+    for name, needed in NEEDED.items():
+        if name in properties:
+            schema["required"] = needed
 
 
 def without_a_status(document: dict[str, Any]) -> None:

@@ -84,6 +84,8 @@ def _accepting(field: fields.Field[Any], described: dict[str, Any]) -> dict[str,
 def _as_text(described: dict[str, Any], field: fields.Field[Any]) -> dict[str, Any]:
     # Absent is what stands for null here.
     said = {k: v for k, v in described.items() if (k, v) != ("default", None)} | {"type": "string"}
+    if "enum" in said:
+        said["enum"] = ["" if choice is None else choice for choice in said["enum"]]
     if isinstance(field, Words):
         for of_a_list in ("items", "minItems", "maxItems", "default"):
             said.pop(of_a_list, None)

@@ -1,0 +1,261 @@
+"""Instant triggers with real processes: a connector, its worker, an upstream, and a receiver."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from tests.running import (
+    ROOT,
+    FakeUpstream,
+    Received,
+    Server,
+    clean_environment,
+    fake_upstream,
+    reply,
+    running_server,
+)
+from tests.watched import MISSING_HANDLE, profile
+
+KEY = "sk_instant_9f2c"
+HEADERS = {"Authorization": f"Bearer {KEY}"}
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[FakeUpstream]:
+    with fake_upstream() as running:
+        yield running
+
+
+class Product:
+    """The connector and its workers, as an operator runs them."""
+
+    def __init__(self, server: Server, settings: dict[str, str], folder: Path) -> None:
+        self.server = server
+        self.log = folder / "worker.log"
+        self._environment = clean_environment(
+            DATABASE_URL=f"sqlite:///{folder}/connector.db", **settings
+        )
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """A worker that is at work."""
+        with self.log.open("ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "connector", "work"],
+                cwd=ROOT,
+                env=self._environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        until(lambda: self.log.read_text().count("is at work") > 0 or process.poll() is not None)
+        assert process.poll() is None, self.log.read_text()
+        return process
+
+    @contextmanager
+    def worker(self) -> Iterator[subprocess.Popen[bytes]]:
+        process = self.start()
+        try:
+            yield process
+        finally:
+            process.terminate()
+            assert process.wait(60) == 0, self.log.read_text()
+
+    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "connector", *words],
+            cwd=ROOT,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def call(self, method: str, path: str, **body: Any) -> Any:
+        answer = requests.request(
+            method, f"{self.server.url}{path}", json=body or None, headers=HEADERS, timeout=60
+        )
+        assert answer.ok, answer.text
+        return answer.json()
+
+
+@pytest.fixture
+def product(tmp_path: Path, upstream: FakeUpstream) -> Iterator[Product]:
+    """Looks at watched profiles again after a second; may send to this machine."""
+    upstream.answers("", reply(400, MISSING_HANDLE))
+    upstream.scripts["None"] = upstream.scripts[""]
+    settings = {
+        "PROFILE_API_URL": upstream.url,
+        "WATCH_MIN_INTERVAL_SECONDS": "1",
+        "CONNECTOR_ALLOW_LOCAL_CALLBACKS": "true",
+        "CONNECTOR_ENCRYPTION_KEYS": "SgzyCyNw8b6ZEEqEcvzvuUGsCXiWwI_PzhLs9xGGYNk=",
+    }
+    with running_server(tmp_path, **settings) as server:
+        yield Product(server, settings, tmp_path)
+
+
+def until(there: Callable[[], Any], seconds: float = 100) -> Any:
+    """What `there` answers, as soon as that is something."""
+    for _ in range(round(seconds / 0.1)):
+        if found := there():
+            return found
+        time.sleep(0.1)
+    raise AssertionError("it never came")
+
+
+def post_video(upstream: FakeUpstream, name: str) -> None:
+    """Once the baseline was seen, a video appears."""
+    asked = len(upstream.asked_for(name))
+    upstream.answers(name, reply(200, profile(name)))
+    until(lambda: len(upstream.asked_for(name)) > asked + 1)
+    upstream.answers(name, reply(200, profile(name, videos=3)))
+
+
+def test_subscription_tells_a_receiver_once_signed_and_ends(
+    product: Product, upstream: FakeUpstream, receiver: FakeUpstream
+) -> None:
+    """From the subscription to the last answer, as Zapier goes through it."""
+    receiver.answers("instant", reply(200, {}))
+    made = product.call(
+        "POST",
+        "/zapier/hooks",
+        trigger="new_video",
+        target_url=f"{receiver.url}/hook",
+        inputs={"handles": ["@Instant"]},
+    )
+    assert made["state"] == "active"
+    note = requests.get(f"{product.server.url}/readyz", timeout=60)
+    assert note.ok
+    assert "connector work" in note.json()["checks"]["worker"]
+    with product.worker():
+        post_video(upstream, "instant")
+        (event,) = until(lambda: receiver.asked_for("instant"))
+        assert event.path == "/hook"
+        assert event.body["latest_video_id"] == "instant-v3"
+        Webhook(made["secret"]).verify(event.raw, dict(event.headers))
+        with pytest.raises(WebhookVerificationError):
+            Webhook(made["secret"]).verify(event.raw.replace(b"v3", b"v4"), dict(event.headers))
+        ready = requests.get(f"{product.server.url}/readyz", timeout=60).json()
+        assert ready["checks"]["worker"] == "ok"
+        delivered = until(lambda: product.call("GET", "/zapier/deliveries?state=delivered"))
+        assert [row["event_id"] for row in delivered] == [event.body["event_id"]]
+        assert product.call("DELETE", f"/zapier/hooks/{made['id']}")["deleted"] is True
+        assert product.call("GET", "/zapier/hooks") == []
+    assert len(receiver.asked_for("instant")) == 1
+    assert KEY not in product.log.read_text()
+    assert made["secret"] not in product.log.read_text()
+
+
+def test_dead_letters_are_listed_and_sent_again(
+    product: Product, upstream: FakeUpstream, receiver: FakeUpstream
+) -> None:
+    """By an operator's commands; 410 ends the subscription at the first try."""
+    receiver.answers("refused", reply(410, {}))
+    product.call(
+        "POST",
+        "/make/hooks",
+        trigger="new_video",
+        target_url=f"{receiver.url}/hook",
+        inputs={"handles": ["refused"]},
+    )
+    assert "No deliveries." in product.command("deliveries", "list").stdout
+    with product.worker():
+        post_video(upstream, "refused")
+        (dead,) = until(lambda: product.call("GET", "/make/deliveries?state=dead")["items"])
+        assert dead["attempts"] == 1
+        (hook,) = product.call("GET", "/make/hooks")["items"]
+        assert "410" in hook["reason"]
+        assert dead["id"] in product.command("deliveries", "list", "--state", "dead").stdout
+        receiver.answers("refused", reply(204, b""))
+        replayed = product.command("deliveries", "replay", dead["id"])
+        assert replayed.returncode == 0, replayed.stderr
+        until(lambda: product.call("GET", "/make/deliveries?state=delivered")["items"])
+    first, second = receiver.asked_for("refused")
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    unknown = product.command("deliveries", "replay", "999")
+    assert unknown.returncode == 1
+    assert "There is no delivery 999" in unknown.stderr
+
+
+def test_killed_worker_loses_nothing_and_pays_nothing_twice(
+    product: Product, upstream: FakeUpstream, receiver: FakeUpstream
+) -> None:
+    """SIGKILL while a receiver holds the event: another worker sends it again, with the same id."""
+    held = threading.Event()
+
+    def hold(_connection: socket.socket, _request: Received) -> None:
+        held.set()
+        time.sleep(20)
+
+    receiver.scripts["killed"] = hold
+    product.call(
+        "POST",
+        "/api/hooks",
+        trigger="new_video",
+        target_url=receiver.url,
+        handles="killed",
+        poll_interval_seconds=1,
+    )
+    process = product.start()
+    post_video(upstream, "killed")
+    assert held.wait(60)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    receiver.answers("killed", reply(200, {}))
+    with product.worker():
+        until(lambda: product.call("GET", "/api/deliveries?state=delivered"))
+    first, second = receiver.asked_for("killed")
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    assert first.raw == second.raw
+    assert json.loads(first.raw)["latest_video_id"] == "killed-v3"
+
+
+def test_sigterm_finishes_what_is_in_flight(
+    product: Product, upstream: FakeUpstream, receiver: FakeUpstream
+) -> None:
+    """The receiver answers after the signal; the answer still counts, and no one sends it again."""
+    held, go = threading.Event(), threading.Event()
+
+    def hold(connection: socket.socket, _request: Received) -> None:
+        held.set()
+        go.wait(10)
+        connection.sendall(reply(200, {}))
+
+    receiver.scripts["drained"] = hold
+    product.call(
+        "POST", "/api/hooks", trigger="new_video", target_url=receiver.url, handles="drained"
+    )
+    process = product.start()
+    post_video(upstream, "drained")
+    assert held.wait(60)
+    process.terminate()
+    go.set()
+    assert process.wait(60) == 0
+    (row,) = product.call("GET", "/api/deliveries")
+    assert (row["state"], row["attempts"]) == ("delivered", 1)
+
+
+def test_local_receivers_are_refused_unless_allowed(front: Server, upstream: FakeUpstream) -> None:
+    """By default: with what is wrong, at the time when it can be corrected."""
+    for target in ("http://hooks.example.com", "https://127.1/", "https://[::ffff:127.0.0.1]/"):
+        answer = requests.post(
+            f"{front.url}/zapier/hooks",
+            json={"trigger": "new_video", "target_url": target, "handles": ["x"]},
+            headers=HEADERS,
+            timeout=60,
+        )
+        assert answer.status_code == 400
+        assert answer.json()["error"].startswith("target_url: ")

@@ -1,0 +1,343 @@
+"""Instant triggers on a real database: what is subscribed, claimed, tried, ended and sent again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError
+
+from connector.adapters.store.deliveries import MAX_AT_ONCE
+from connector.adapters.store.workers import Workers
+from connector.domain.deliveries import SCHEDULE, Outcome
+from connector.domain.errors import InvalidApiKey, InvalidHandle, InvalidInput, NotFound
+from schemas.catalog import CATALOG
+from schemas.events import EventRow
+from schemas.fields import declared_fields
+from schemas.hooks import Hook
+from tests.watched import Sent, Watching, profile
+from wire.database import open_engine
+
+A, B = "https://a.example.com/hook", "https://b.example.com/hook"
+FAILED = Outcome(500, "The receiver answered 500.")
+
+
+@contextmanager
+def database(folder: Path) -> Iterator[Engine]:
+    engine = open_engine(f"sqlite:///{folder}/watched.db")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def watching(tmp_path: Path) -> Iterator[Watching]:
+    with database(tmp_path) as engine:
+        yield Watching(engine)
+
+
+def subscribe(
+    watching: Watching, target: str = A, *, trigger: str = "new_video", **changes: Any
+) -> dict[str, Any]:
+    api_key = changes.pop("api_key", "sk_a")
+    inputs = {"handles": ["ada"], **changes}
+    return watching.hooks.subscribe(trigger, target, inputs, watching.caller(api_key))
+
+
+def post_video(watching: Watching, videos: int = 3) -> None:
+    """After the baseline, the profile has so many videos; it had 2."""
+    watching.profiles.answers["ada"] = profile()
+    watching.look()
+    watching.profiles.answers["ada"] = profile(videos=videos)
+    watching.clock.move(minutes=16)
+    watching.look()
+
+
+def listed(watching: Watching, **changes: str) -> list[dict[str, Any]]:
+    caller = watching.caller(changes.get("api_key", "sk_a"))
+    return watching.hooks.on_their_way(changes.get("state"), caller)
+
+
+def test_event_is_told_once_with_every_field(watching: Watching) -> None:
+    """The body is the flat row itself; the first look is the baseline."""
+    made = subscribe(watching)
+    assert list(made) == list(declared_fields(Hook))
+    post_video(watching)
+    (sent,) = watching.deliver()
+    assert sent.target_url == A
+    keys = list(declared_fields(EventRow))
+    assert list(sent.body)[: len(keys)] == keys
+    assert sent.body["latest_video_id"] == "ada-v3"
+    assert watching.deliver() == []
+    (row,) = listed(watching)
+    assert (row["state"], row["attempts"], row["last_status"]) == ("delivered", 1, 200)
+    assert (row["subscription_id"], row["event_id"]) == (made["id"], sent.body["event_id"])
+
+
+def test_secret_is_shown_once_and_kept_sealed(watching: Watching) -> None:
+    secret = subscribe(watching)["secret"]
+    assert secret.startswith("whsec_")
+    assert [row["secret"] for row in watching.hooks.listed(watching.caller())] == [None]
+
+
+@pytest.mark.parametrize("trigger", [trigger.key for trigger in CATALOG.triggers])
+def test_every_trigger_can_be_subscribed_to(watching: Watching, trigger: str) -> None:
+    subscribe(watching, trigger=trigger, thresholds=[1], every=None)
+    assert [row["trigger"] for row in watching.hooks.listed(watching.caller())] == [trigger]
+
+
+def test_one_look_serves_every_subscription(watching: Watching) -> None:
+    """However many there are; a try that is repeated looks at nothing, and costs nothing."""
+    for n in range(20):
+        subscribe(watching, f"{A}/{n}")
+    post_video(watching)
+    assert len(watching.profiles.asked) == 2
+    watching.receivers.answers = dict.fromkeys((f"{A}/{n}" for n in range(20)), FAILED)
+    assert len(watching.deliver()) == 20
+    for pause in SCHEDULE[:3]:
+        watching.clock.move(seconds=pause.total_seconds())
+        assert len(watching.deliver()) == 20
+    assert len(watching.profiles.asked) == 2
+
+
+def test_bad_key_or_target_leaves_nothing_behind(watching: Watching) -> None:
+    watching.profiles.bad_keys["sk_bad"] = InvalidApiKey()
+    with pytest.raises(InvalidApiKey):
+        subscribe(watching, api_key="sk_bad")
+    for target in ("http://a.example.com", "https://127.0.0.1/x", "https://localhost/", "nonsense"):
+        with pytest.raises(InvalidInput, match="target_url"):
+            subscribe(watching, target)
+    with pytest.raises(InvalidHandle):
+        subscribe(watching, handles=["not a handle!"])
+    assert watching.hooks.listed(watching.caller()) == []
+    assert watching.look() == 0
+
+
+def test_nothing_is_not_the_answer_to_a_key_that_does_not_work(watching: Watching) -> None:
+    watching.profiles.bad_keys["sk_bad"] = InvalidApiKey()
+    caller = watching.caller("sk_bad")
+    for ask in (
+        lambda: watching.hooks.listed(caller),
+        lambda: watching.hooks.on_their_way(None, caller),
+        lambda: watching.hooks.unsubscribe("x", caller),
+        lambda: watching.hooks.replay(1, caller),
+    ):
+        with pytest.raises(InvalidApiKey):
+            ask()
+
+
+def test_connections_see_and_end_only_their_own(watching: Watching) -> None:
+    made = subscribe(watching)
+    post_video(watching)
+    watching.deliver()
+    stranger = watching.caller("sk_b")
+    assert watching.hooks.listed(stranger) == []
+    assert watching.hooks.on_their_way(None, stranger) == []
+    assert watching.hooks.unsubscribe(made["id"], stranger)["deleted"] is False
+    with pytest.raises(NotFound):
+        watching.hooks.replay(int(listed(watching)[0]["id"]), stranger)
+    assert len(watching.hooks.listed(watching.caller())) == 1
+
+
+def test_ended_subscription_is_looked_at_and_told_no_more(watching: Watching) -> None:
+    """With what was on its way; ending it twice is no error."""
+    made = subscribe(watching)
+    post_video(watching)
+    assert watching.hooks.unsubscribe(made["id"], watching.caller())["deleted"] is True
+    assert watching.hooks.unsubscribe(made["id"], watching.caller())["deleted"] is False
+    watching.clock.move(days=1)
+    assert watching.look() == 0
+    assert watching.deliver() == []
+
+
+def test_failures_are_repeated_on_schedule_then_kept_to_be_replayed(watching: Watching) -> None:
+    """Ten tries with one id; each not a second before its time; the replay has the same id."""
+    subscribe(watching)
+    post_video(watching)
+    watching.receivers.answers[A] = FAILED
+    tries = watching.deliver()
+    for pause in SCHEDULE:
+        watching.clock.move(seconds=pause.total_seconds() - 1)
+        assert watching.deliver() == []
+        watching.clock.move(seconds=1)
+        tries += watching.deliver()
+    assert len(tries) == 10
+    (row,) = listed(watching, state="dead")
+    assert (row["attempts"], row["last_status"]) == (10, 500)
+    watching.clock.move(days=30)
+    assert watching.deliver() == []
+    del watching.receivers.answers[A]
+    watching.hooks.replay(int(row["id"]), watching.caller())
+    tries += watching.deliver()
+    assert len({one.webhook_id for one in tries}) == 1
+    assert [row["state"] for row in listed(watching)] == ["delivered"]
+
+
+def test_replay_of_what_is_on_its_way_is_refused(watching: Watching) -> None:
+    """Or a second try would run beside the first."""
+    subscribe(watching)
+    post_video(watching)
+    (row,) = listed(watching, state="pending")
+    with pytest.raises(NotFound):
+        watching.hooks.replay(int(row["id"]), watching.caller())
+
+
+def test_gone_ends_the_subscription_after_one_try(watching: Watching) -> None:
+    """410 is what Zapier and Make answer when they want no more; other receivers go on."""
+    subscribe(watching, A)
+    subscribe(watching, B)
+    post_video(watching, videos=9)
+    watching.receivers.answers[A] = Outcome(410, "The receiver answered 410.")
+    claimed = next(one for one in watching.claim() if one.target_url == A)
+    watching.courier.deliver(claimed)
+    rows = {row["target_url"]: row for row in watching.hooks.listed(watching.caller())}
+    assert (rows[A]["state"], rows[B]["state"]) == ("disabled", "active")
+    assert "410" in rows[A]["reason"]
+    watching.clock.move(minutes=2)
+    assert {one.target_url for one in watching.deliver()} == {B}
+    assert len(listed(watching, state="dead")) == 7
+
+
+@pytest.mark.parametrize("status", [429, 502, 504])
+def test_busy_receiver_is_left_alone_and_no_other(watching: Watching, status: int) -> None:
+    """What is due to it waits as a whole; what is due elsewhere does not."""
+    subscribe(watching, A)
+    subscribe(watching, B)
+    post_video(watching, videos=12)
+    watching.receivers.answers[A] = Outcome(status, "Busy.", 9)
+    sent = Counter(one.target_url for one in watching.deliver())
+    assert sent[B] == 10
+    assert sent[A] <= MAX_AT_ONCE
+    del watching.receivers.answers[A]
+    watching.clock.move(seconds=8)
+    assert watching.deliver() == []
+    watching.clock.move(seconds=1)
+    assert len(watching.deliver()) == 10
+
+
+def test_nothing_but_failures_for_five_days_ends_it_and_one_success_resets(
+    watching: Watching,
+) -> None:
+    subscribe(watching)
+    watching.receivers.answers[A] = FAILED
+    post_video(watching)
+    watching.deliver()
+    watching.clock.move(days=4)
+    watching.receivers.answers.clear()
+    watching.deliver()
+    watching.receivers.answers[A] = FAILED
+    watching.profiles.answers["ada"] = profile(videos=4)
+    watching.look()
+    watching.deliver()
+    watching.clock.move(days=4, hours=23)
+    watching.deliver()
+    assert watching.hooks.listed(watching.caller())[0]["state"] == "active"
+    watching.clock.move(days=1)
+    watching.deliver()
+    (row,) = watching.hooks.listed(watching.caller())
+    assert row["state"] == "disabled"
+    assert "5 days" in row["reason"]
+    watching.receivers.answers.clear()
+    watching.hooks.replay(int(listed(watching, state="dead")[0]["id"]), watching.caller())
+    assert len(watching.deliver()) == 1
+    assert watching.hooks.listed(watching.caller())[0]["state"] == "active"
+
+
+def test_receiver_that_hangs_holds_up_only_its_own(watching: Watching) -> None:
+    """A few tries at once go to each; the places of the worker stay free for the others."""
+    subscribe(watching, A)
+    subscribe(watching, B)
+    post_video(watching, videos=22)
+    hanging = [one for one in watching.claim() if one.target_url == A]
+    assert len(hanging) == MAX_AT_ONCE
+    watching.clock.move(seconds=1)
+    assert {one.target_url for one in watching.claim()} <= {B}
+
+
+def test_lost_claim_completes_nothing(watching: Watching) -> None:
+    """Its holder was silent for so long that another one took over, with the same id."""
+    subscribe(watching)
+    post_video(watching)
+    (stale,) = watching.claim()
+    assert watching.claim() == []
+    watching.clock.move(seconds=61)
+    (again,) = watching.claim()
+    assert again.webhook_id == stale.webhook_id
+    watching.receivers.answers[A] = FAILED
+    watching.courier.deliver(stale)
+    assert listed(watching)[0]["attempts"] == 0
+    watching.receivers.answers.clear()
+    watching.courier.deliver(again)
+    assert listed(watching)[0]["state"] == "delivered"
+
+
+def test_workers_never_claim_the_same(watching: Watching) -> None:
+    """400 deliveries, 4 at a time: each is claimed by one of them, and none is left over."""
+    for n in range(100):
+        subscribe(watching, f"{A}/{n}")
+    post_video(watching, videos=6)
+
+    def work(_: int) -> list[int]:
+        mine: list[int] = []
+        while claimed := watching.claim(limit=7):
+            for one in claimed:
+                mine.append(one.sequence)
+                watching.courier.deliver(one)
+        return mine
+
+    with ThreadPoolExecutor(4) as pool:
+        claims = [sequence for mine in pool.map(work, range(4)) for sequence in mine]
+    assert len(claims) == 400
+    assert len(set(claims)) == 400
+
+
+def test_look_and_its_events_are_kept_together_or_not_at_all(
+    tmp_path: Path, watching: Watching
+) -> None:
+    """A crash while deliveries are written leaves the watch where it was: the next look tells all."""
+    subscribe(watching)
+    watching.profiles.answers["ada"] = profile()
+    watching.look()
+    watching.profiles.answers["ada"] = profile(videos=5)
+    watching.clock.move(minutes=16)
+    with database(tmp_path) as broken, broken.begin() as session:
+        session.exec_driver_sql(
+            "CREATE TRIGGER crash BEFORE INSERT ON deliveries BEGIN SELECT RAISE(ABORT, 'crash'); END"
+        )
+    with pytest.raises(IntegrityError, match="crash"):
+        watching.look()
+    assert watching.deliver() == []
+    with database(tmp_path) as mended, mended.begin() as session:
+        session.exec_driver_sql("DROP TRIGGER crash")
+    watching.clock.move(minutes=16)
+    watching.look()
+    told = [one.body["latest_video_id"] for one in watching.deliver()]
+    assert sorted(told) == ["ada-v3", "ada-v4", "ada-v5"]
+
+
+def test_missing_worker_is_told_where_somebody_waits(tmp_path: Path, watching: Watching) -> None:
+    with database(tmp_path) as engine:
+        workers, now = Workers(engine), watching.clock.now()
+        assert workers.problem(now) is None
+        subscribe(watching)
+        assert "connector work" in (workers.problem(now) or "")
+        workers.beat("w", now)
+        assert workers.problem(now) is None
+        assert workers.problem(now + timedelta(minutes=2)) is not None
+        workers.leave("w")
+        assert workers.problem(now) is not None
+
+
+def test_sent_is_ordered_by_a_count(watching: Watching) -> None:
+    """Order of arrival is not promised; the count tells which came later."""
+    subscribe(watching)
+    post_video(watching, videos=6)
+    sent: list[Sent] = watching.deliver()
+    counts = {one.body["latest_video_id"]: one.body["event_sequence"] for one in sent}
+    assert counts["ada-v3"] < counts["ada-v4"] < counts["ada-v5"] < counts["ada-v6"]
