@@ -63,6 +63,8 @@ def build(environ: Mapping[str, str]) -> WSGIApplication:
     )
     # It reports at every readiness check that it looked.
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    # At DEBUG it writes whole addresses, and a callback's address is a secret.
+    logging.getLogger("urllib3").setLevel(logging.INFO)
     session = new_session(pool_size=settings.web_threads)
     engine = _engine(settings)
     if settings.profile_api_url:

@@ -41,6 +41,8 @@ _DENIED: Final[tuple[Network, ...]] = tuple(
         *("3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8"),
     )
 )
+# All of IPv6 that is handed out to the public internet.
+_GLOBAL_IPV6: Final = IPv6Network("2000::/3")
 
 
 def checked_target(url: str, *, allow_local: bool = False) -> str:
@@ -76,6 +78,8 @@ def is_denied(address: str, *, allow_local: bool = False, networks: Sequence[Net
         return True
     if allow_local and ip.is_loopback:
         return False
+    if ip.version == 6 and ip not in _GLOBAL_IPV6:
+        return True
     return not ip.is_global or _in(ip, _DENIED) or _in(ip, networks)
 
 

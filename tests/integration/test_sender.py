@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+import trustme
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from connector.adapters.sender import MAX_ANSWER_BYTES, WebhookSender
@@ -113,14 +119,164 @@ def test_long_answer_is_not_read(upstream: FakeUpstream) -> None:
 
 def test_slow_answer_is_cut_at_the_deadline(upstream: FakeUpstream) -> None:
     def drip(connection: socket.socket, _request: Received) -> None:
+        for byte in b"HTTP/1.1 200 OK\r\n" + b"X-Some: thing\r\n" * 1000:
+            connection.sendall(bytes([byte]))
+            time.sleep(0.1)
+
+    upstream.scripts["received"] = drip
+    outcome = send(upstream.url, seconds=0.5)
+    assert (outcome.status, outcome.error) == (None, "The receiver did not answer in time.")
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Length: 1000\r\n\r\nhalf",
+        b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\nOK",
+        b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ],
+    ids=["cut off", "not gzip", "not chunked"],
+)
+@pytest.mark.parametrize("status", [200, 410])
+def test_status_counts_however_the_body_ends(
+    upstream: FakeUpstream, status: int, rest: bytes
+) -> None:
+    """The receiver has spoken: to send again would give it the event ten times."""
+    upstream.answers("received", b"HTTP/1.1 %d Some\r\n%s" % (status, rest))
+    assert send(upstream.url).status == status
+
+
+def test_slow_body_is_cut_at_the_deadline_and_its_status_counts(upstream: FakeUpstream) -> None:
+    def drip(connection: socket.socket, _request: Received) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
         for _ in range(1000):
             connection.sendall(b" ")
             time.sleep(0.1)
 
     upstream.scripts["received"] = drip
-    outcome = send(upstream.url, seconds=0.5)
-    assert (outcome.status, outcome.error) == (None, "The receiver did not answer in time.")
+    began = time.monotonic()
+    assert send(upstream.url, seconds=0.5).delivered
+    assert time.monotonic() - began < 5
+
+
+def test_long_head_is_not_read(upstream: FakeUpstream) -> None:
+    """Headers are part of the answer: the library would take 6 MB of them."""
+    sent = 0
+
+    def boast(connection: socket.socket, _request: Received) -> None:
+        nonlocal sent
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n")
+        for number in range(95):
+            line = b"X-%d: %s\r\n" % (number, b"a" * 60000)
+            connection.sendall(line)
+            sent += len(line)
+
+    upstream.scripts["received"] = boast
+    assert send(upstream.url).delivered
+    assert sent < 50 * 60000
+
+
+@dataclass
+class Names:
+    """A look-up of names that answers each time with the next of `answers`, the last from then on."""
+
+    answers: list[list[str]]
+    asked: list[str] = field(default_factory=list)
+    release: threading.Event | None = None
+
+    def __call__(self, host: str, port: int, *args: object, **kwargs: object) -> object:
+        if not host.endswith(".example"):
+            return _look_up(host, port, *args, **kwargs)  # type: ignore[arg-type]  # as they came
+        self.asked.append(host)
+        if self.release is not None:
+            self.release.wait(30)
+        addresses = self.answers[min(len(self.asked), len(self.answers)) - 1]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port)) for ip in addresses]
+
+
+_look_up = socket.getaddrinfo
+
+
+def test_slow_look_up_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the name's own server could hold a worker beyond its lease."""
+    release = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", Names([["127.0.0.1"]], release=release))
+    began = time.monotonic()
+    outcome = send("http://slow.example/", seconds=0.2)
+    release.set()
+    assert time.monotonic() - began < 5
+    assert outcome.error == "The receiver can't be reached."
+
+
+def test_next_address_is_tried(upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host whose first address is down, as IPv6 often is, still gets its events."""
+    port = upstream.url.rpartition(":")[2]
+    monkeypatch.setattr(socket, "getaddrinfo", Names([["127.0.0.9", "127.0.0.1"]]))
+    upstream.answers("received", reply(200, {}))
+    assert send(f"http://two.example:{port}/").delivered
+
+
+@pytest.mark.parametrize("addresses", [["127.0.0.1", "10.0.0.1"], ["10.0.0.1", "127.0.0.1"], []])
+def test_one_denied_address_denies_the_name(
+    upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch, addresses: list[str]
+) -> None:
+    port = upstream.url.rpartition(":")[2]
+    before = len(upstream.received)
+    monkeypatch.setattr(socket, "getaddrinfo", Names([addresses]))
+    outcome = send(
+        f"http://mixed.example:{port}/", may_dial=lambda ip: not is_denied(ip, allow_local=True)
+    )
+    assert outcome.error == "The receiver's name leads to an address that is not public."
+    assert len(upstream.received) == before
+
+
+@pytest.mark.parametrize("kind", ["good", "wrong name", "expired", "nobody's"])
+def test_receiver_has_to_prove_who_it_is(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its name, though its address is what is dialled; and past any proxy of the environment."""
+    for variable in ("HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    monkeypatch.setattr(socket, "getaddrinfo", Names([["127.0.0.1"]]))
+    trusted = trustme.CA()
+    trusted.cert_pem.write_to_path(tmp_path / "ca.pem")
+    name = "else.example" if kind == "wrong name" else "good.example"
+    ends = datetime.now(UTC) + timedelta(days=-2 if kind == "expired" else 2)
+    authority = trustme.CA() if kind == "nobody's" else trusted
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name, not_after=ends).configure_cert(context)
+    requests: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        thread = threading.Thread(
+            target=_serve_once, args=(listener, context, requests), daemon=True
+        )
+        thread.start()
+        session = new_session(pool_size=1, may_dial=lambda _: True)
+        session.verify = str(tmp_path / "ca.pem")
+        outcome = WebhookSender(session).send(
+            target_url=f"https://good.example:{port}/",
+            body=BODY,
+            webhook_id="msg_1",
+            secrets=SECRETS[:1],
+            now=datetime.now(UTC),
+        )
+        thread.join(10)
+    assert outcome.delivered is (kind == "good")
+    assert len(requests) == (kind == "good")
+
+
+def _serve_once(listener: socket.socket, context: ssl.SSLContext, requests: list[bytes]) -> None:
+    with suppress(OSError), listener.accept()[0] as plain:
+        # Whoever does not trust the certificate hangs up in the handshake.
+        secure = context.wrap_socket(plain, server_side=True)
+        with secure:
+            data = b""
+            while BODY not in data:
+                data += secure.recv(65536)
+            requests.append(data)
+            secure.sendall(reply(200, {}))
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "127.1", "2130706433", "0x7f.1"])

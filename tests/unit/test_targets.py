@@ -112,3 +112,11 @@ def test_any_text_is_a_target_or_a_sentence(text: str) -> None:
     except InvalidInput:
         return
     assert checked_target(target) == target == text
+
+
+@pytest.mark.parametrize("address", ["1::1", "4000::1", "fd00::1"])
+def test_ipv6_that_nobody_was_given_is_denied(address: str) -> None:
+    """Only 2000::/3 is handed out; what else is routed somewhere is somebody's own."""
+    assert is_denied(address)
+    assert is_denied(address, allow_local=True)
+    assert not is_denied("2606:4700:4700::1111")
