@@ -58,13 +58,7 @@ _TABLES = (ENDPOINT_TABLES, CONNECTOR_TABLES)
 def build(environ: Mapping[str, str]) -> WSGIApplication:
     """The whole product as one WSGI application: the connector and, unless turned off, the endpoint."""
     settings = Settings.from_env(environ)
-    logging.basicConfig(
-        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
-    # It reports at every readiness check that it looked.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    # At DEBUG it writes whole addresses, and a callback's address is a secret.
-    logging.getLogger("urllib3").setLevel(logging.INFO)
+    _start_log(settings)
     session = new_session(pool_size=settings.web_threads)
     engine = _engine(settings)
     if settings.profile_api_url:
@@ -72,6 +66,16 @@ def build(environ: Mapping[str, str]) -> WSGIApplication:
     endpoint = _endpoint(settings, engine, session)
     session.mount(_EMBEDDED_HOST, WSGIAdapter(endpoint))
     return _guarded(_either(_connector(settings, session, engine, _EMBEDDED_HOST), endpoint))
+
+
+def _start_log(settings: Settings) -> None:
+    logging.basicConfig(
+        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    # It reports at every readiness check that it looked.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    # At DEBUG it writes whole addresses, and a callback's address is a secret.
+    logging.getLogger("urllib3").setLevel(logging.INFO)
 
 
 def published_document(catalog: Catalog, *, with_endpoint: bool) -> dict[str, Any]:
@@ -118,6 +122,7 @@ def migrate_database(settings: Settings) -> None:
 
 def make_worker(settings: Settings) -> Worker:
     """A worker on this database, in front of the same upstream as the connector."""
+    _start_log(settings)
     session = new_session(pool_size=settings.worker_threads)
     engine = _engine(settings)
     if problem := _database_problem(engine):

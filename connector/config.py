@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -63,6 +64,18 @@ def _encryption_keys(text: str) -> None:
             raise ValidationError("must be keys from 'python -m connector new-encryption-key'.")
 
 
+def _networks(text: str) -> None:
+    try:
+        networks_in(text)
+    except ValueError:
+        raise ValidationError("must be networks such as 10.0.0.0/8,2001:db8::/32.") from None
+
+
+def networks_in(text: str | None) -> list[IPv4Network | IPv6Network]:
+    """The networks in `text`, with commas. Raises `ValueError`."""
+    return [ip_network(part.strip()) for part in text.split(",")] if text else []
+
+
 def _setting(default: Any, kind: kinds.Field[Any], help: str) -> Any:  # noqa: A002  # as in schemas
     # Kept out of repr: a database address may hold a password, and a key is one.
     return field(default=default, repr=False, metadata={"kind": kind, "help": help})
@@ -116,6 +129,11 @@ class Settings:
         kind=kinds.Boolean(),
         help="For trials only: events may be sent to this machine, without TLS."
         " Never where others subscribe.",
+    )
+    connector_denied_networks: str | None = _setting(
+        None,
+        kinds.String(validate=_networks),
+        "Networks, with commas, that events are never sent to, beside those that are not public.",
     )
     watch_min_interval_seconds: int = _setting(
         900, _whole(1, 86400), "Least time between two looks at a watched profile, and the default."

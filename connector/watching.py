@@ -16,7 +16,7 @@ from connector.adapters.store.deliveries import Deliveries
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.watches import Watches
 from connector.adapters.store.workers import Workers
-from connector.config import Settings
+from connector.config import Settings, networks_in
 from connector.domain.targets import is_denied
 from connector.services.delivering import Courier
 from connector.services.hooks import Hooks
@@ -77,9 +77,10 @@ class Watching:
     def worker(self, threads: int) -> Worker:
         """A worker that looks and delivers with so many threads."""
         allow_local = self._settings.connector_allow_local_callbacks
+        denied = networks_in(self._settings.connector_denied_networks)
 
         def may_dial(address: str) -> bool:
-            return not is_denied(address, allow_local=allow_local)
+            return not is_denied(address, allow_local=allow_local, networks=denied)
 
         courier = Courier(
             store=self._deliveries,
@@ -87,6 +88,7 @@ class Watching:
             vault=self._vault,
             clock=self._clock,
             random=random.random,
+            allow_local=allow_local,
         )
         return Worker(
             name=secrets.token_hex(8),

@@ -180,6 +180,7 @@ class Watching:
             vault=self.vault,
             clock=self.clock,
             random=random,
+            allow_local=False,
         )
         self.hooks = Hooks(
             subscriptions=self.subscriptions,

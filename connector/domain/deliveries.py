@@ -25,6 +25,8 @@ SCHEDULE: Final = (
 )
 JITTER: Final = 0.2
 GIVE_UP_AFTER: Final = timedelta(days=5)
+# An endpoint that is busy is left alone as a whole: as long as it asks for, within an hour.
+THROTTLED_AT_MOST: Final = timedelta(hours=1)
 _THROTTLED: Final = (429, 502, 504)
 
 
@@ -106,8 +108,9 @@ def judge(
     pause = next_pause(delivery.attempt, outcome.retry_after_seconds, random=random)
     if pause is None:
         return Verdict(DEAD, now)
-    due_at = now + pause
-    return Verdict(PENDING, due_at, throttled_until=due_at if outcome.throttled else None)
+    asked = timedelta(seconds=outcome.retry_after_seconds or 0)
+    until = now + min(max(asked, SCHEDULE[0]), THROTTLED_AT_MOST)
+    return Verdict(PENDING, now + pause, throttled_until=until if outcome.throttled else None)
 
 
 def next_pause(

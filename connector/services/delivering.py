@@ -10,8 +10,9 @@ from datetime import timedelta
 from typing import Final
 
 from connector.domain.deliveries import ClaimedDelivery, Outcome, judge
-from connector.domain.errors import Unreadable
+from connector.domain.errors import InvalidInput, Unreadable
 from connector.domain.ports import Clock, DeliveryStore, Sender, Vault
+from connector.domain.targets import checked_target
 
 log = logging.getLogger(__name__)
 
@@ -21,13 +22,14 @@ LEASE: Final = timedelta(seconds=60)
 
 @dataclass(frozen=True, kw_only=True)
 class Courier:
-    """Tries claimed deliveries. `random` gives numbers from 0 up to 1."""
+    """Tries claimed deliveries. `random` gives numbers from 0 up to 1; `allow_local` is for trials."""
 
     store: DeliveryStore
     sender: Sender
     vault: Vault
     clock: Clock
     random: Callable[[], float]
+    allow_local: bool
 
     def deliver(self, delivery: ClaimedDelivery) -> None:
         """One try. Completed only after it, so that a crash in between tries again, with the same id."""
@@ -39,12 +41,15 @@ class Courier:
     def _outcome(self, delivery: ClaimedDelivery) -> Outcome:
         try:
             return self.sender.send(
-                target_url=delivery.target_url,
+                # Judged again: it may stem from a trial that is over.
+                target_url=checked_target(delivery.target_url, allow_local=self.allow_local),
                 body=delivery.body,
                 webhook_id=delivery.webhook_id,
                 secrets=json.loads(self.vault.open(delivery.sealed_secrets)),
                 now=self.clock.now(),
             )
+        except InvalidInput as exc:
+            return Outcome(None, exc.message)
         except Unreadable:
             return Outcome(None, "The stored signing secret can't be read any more.")
         except Exception:

@@ -47,6 +47,7 @@ class Product:
     def __init__(self, server: Server, settings: dict[str, str], folder: Path) -> None:
         self.server = server
         self.log = folder / "worker.log"
+        self.started: list[subprocess.Popen[bytes]] = []
         self._environment = clean_environment(
             DATABASE_URL=f"sqlite:///{folder}/connector.db", **settings
         )
@@ -61,6 +62,7 @@ class Product:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+        self.started.append(process)
         until(lambda: self.log.read_text().count("is at work") > 0 or process.poll() is not None)
         assert process.poll() is None, self.log.read_text()
         return process
@@ -104,7 +106,11 @@ def product(tmp_path: Path, upstream: FakeUpstream) -> Iterator[Product]:
         "CONNECTOR_ENCRYPTION_KEYS": "SgzyCyNw8b6ZEEqEcvzvuUGsCXiWwI_PzhLs9xGGYNk=",
     }
     with running_server(tmp_path, **settings) as server:
-        yield Product(server, settings, tmp_path)
+        product = Product(server, settings, tmp_path)
+        yield product
+        for process in product.started:
+            process.kill()
+            process.wait()
 
 
 def until(there: Callable[[], Any], seconds: float = 100) -> Any:
@@ -116,11 +122,24 @@ def until(there: Callable[[], Any], seconds: float = 100) -> Any:
     raise AssertionError("it never came")
 
 
-def post_video(upstream: FakeUpstream, name: str) -> None:
-    """Once the baseline was seen, a video appears."""
-    asked = len(upstream.asked_for(name))
+def subscribe(
+    product: Product, upstream: FakeUpstream, platform: str, name: str, target_url: str
+) -> Any:
+    """A subscription to the new videos of a profile that is there."""
     upstream.answers(name, reply(200, profile(name)))
-    until(lambda: len(upstream.asked_for(name)) > asked + 1)
+    inputs = {"handles": [f"@{name.capitalize()}"]}
+    return product.call(
+        "POST",
+        f"/{platform}/hooks",
+        trigger="new_video",
+        target_url=target_url,
+        inputs=inputs,
+    )
+
+
+def post_video(upstream: FakeUpstream, name: str) -> None:
+    """Once the baseline was seen, which a second look proves, a video appears."""
+    until(lambda: len(upstream.asked_for(name)) > 1)
     upstream.answers(name, reply(200, profile(name, videos=3)))
 
 
@@ -129,13 +148,7 @@ def test_subscription_tells_a_receiver_once_signed_and_ends(
 ) -> None:
     """From the subscription to the last answer, as Zapier goes through it."""
     receiver.answers("instant", reply(200, {}))
-    made = product.call(
-        "POST",
-        "/zapier/hooks",
-        trigger="new_video",
-        target_url=f"{receiver.url}/hook",
-        inputs={"handles": ["@Instant"]},
-    )
+    made = subscribe(product, upstream, "zapier", "instant", f"{receiver.url}/hook")
     assert made["state"] == "active"
     note = requests.get(f"{product.server.url}/readyz", timeout=60)
     assert note.ok
@@ -164,13 +177,7 @@ def test_dead_letters_are_listed_and_sent_again(
 ) -> None:
     """By an operator's commands; 410 ends the subscription at the first try."""
     receiver.answers("refused", reply(410, {}))
-    product.call(
-        "POST",
-        "/make/hooks",
-        trigger="new_video",
-        target_url=f"{receiver.url}/hook",
-        inputs={"handles": ["refused"]},
-    )
+    subscribe(product, upstream, "make", "refused", f"{receiver.url}/hook")
     assert "No deliveries." in product.command("deliveries", "list").stdout
     with product.worker():
         post_video(upstream, "refused")
@@ -201,14 +208,7 @@ def test_killed_worker_loses_nothing_and_pays_nothing_twice(
         time.sleep(20)
 
     receiver.scripts["killed"] = hold
-    product.call(
-        "POST",
-        "/api/hooks",
-        trigger="new_video",
-        target_url=receiver.url,
-        handles="killed",
-        poll_interval_seconds=1,
-    )
+    subscribe(product, upstream, "api", "killed", receiver.url)
     process = product.start()
     post_video(upstream, "killed")
     assert held.wait(60)
@@ -235,9 +235,7 @@ def test_sigterm_finishes_what_is_in_flight(
         connection.sendall(reply(200, {}))
 
     receiver.scripts["drained"] = hold
-    product.call(
-        "POST", "/api/hooks", trigger="new_video", target_url=receiver.url, handles="drained"
-    )
+    subscribe(product, upstream, "api", "drained", receiver.url)
     process = product.start()
     post_video(upstream, "drained")
     assert held.wait(60)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -258,6 +259,16 @@ def test_receiver_that_hangs_holds_up_only_its_own(watching: Watching) -> None:
     assert len(hanging) == MAX_AT_ONCE
     watching.clock.move(seconds=1)
     assert {one.target_url for one in watching.claim()} <= {B}
+
+
+def test_target_of_a_trial_is_judged_again(watching: Watching) -> None:
+    """Made while this machine was allowed; nothing is sent there now."""
+    trial = replace(watching.hooks, allow_local=True)
+    inputs = {"handles": ["ada"]}
+    trial.subscribe("new_video", "http://127.0.0.1:9/x", inputs, watching.caller())
+    post_video(watching)
+    assert watching.deliver() == []
+    assert "https" in listed(watching)[0]["last_error"]
 
 
 def test_lost_claim_completes_nothing(watching: Watching) -> None:

@@ -62,6 +62,13 @@ def test_busy_receiver_is_left_alone(status: int) -> None:
     assert verdict.throttled_until == verdict.due_at == NOW + timedelta(seconds=9)
 
 
+@pytest.mark.parametrize(("asked", "pause"), [(None, 5), (9, 9), (7200, 3600)])
+def test_late_try_holds_up_the_others_no_longer_than_asked(asked: int | None, pause: int) -> None:
+    """Its own next try may be a day away."""
+    verdict = judge(claimed(8), Outcome(429, retry_after_seconds=asked), NOW, random=lambda: 0.5)
+    assert verdict.throttled_until == NOW + timedelta(seconds=pause)
+
+
 def test_410_ends_the_subscription_at_once() -> None:
     verdict = judge(claimed(), Outcome(410), NOW, random=lambda: 0.5)
     assert verdict.state == DEAD

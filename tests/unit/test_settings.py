@@ -42,6 +42,8 @@ def test_empty_variable_counts_as_unset() -> None:
         ("CONNECTOR_ENCRYPTION_KEYS", "s3cret"),
         ("CONNECTOR_ENCRYPTION_KEYS", "c2VjcmV0,"),
         ("HOST", "a b"),
+        ("CONNECTOR_DENIED_NETWORKS", "10.0.0.0/8,"),
+        ("CONNECTOR_DENIED_NETWORKS", "10.0.0.1/8"),
     ],
 )
 def test_wrong_value_is_named_but_not_repeated(name: str, value: str) -> None:
