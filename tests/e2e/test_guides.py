@@ -6,13 +6,16 @@ import json
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from standardwebhooks import Webhook
 
 from tests.running import NODE, ROOT, Server
 
 GUIDES = sorted((ROOT / "docs").glob("*.md"))
+TRIGGERS = (ROOT / "docs" / "triggers.md").read_text("utf-8")
 HTTP = (ROOT / "docs" / "http.md").read_text("utf-8")
 
 
@@ -41,6 +44,43 @@ def test_javascript_prints_what_was_found(server: Server) -> None:
     (code,) = examples("js")
     printed = run([NODE, "--input-type=module", "-e"], code, server)
     assert printed == "[ 'Dave Portnoy', 4100000, 190400000 ]\n"
+
+
+SECRET = "whsec_" + "QUFB" * 8
+EVENT = '{"event_type": "new_video", "latest_video_desc": "Blüten 🌸"}'
+VERIFY = {
+    "python": (
+        [sys.executable, "-c"],
+        "{code}\nimport json, sys\nprint(verified(*json.loads(sys.argv[1]))['event_type'])",
+    ),
+    "js": (
+        [NODE, "--input-type=module", "-e"],
+        "{code}\nconsole.log(verified(...JSON.parse(process.argv[1])).event_type);",
+    ),
+}
+
+
+@pytest.mark.parametrize("language", VERIFY)
+def test_receivers_tell_our_deliveries_from_others(language: str) -> None:
+    """As the guide writes it: what was signed passes; a flipped byte, or an old one, does not."""
+    command, program = VERIFY[language]
+    (code,) = re.findall(rf"```{language}\n(.*?)```", TRIGGERS, re.S)
+
+    def verify(body: str, age: int) -> subprocess.CompletedProcess[str]:
+        at = datetime.now(UTC) - timedelta(seconds=age)
+        headers = {
+            "webhook-id": "msg_1",
+            "webhook-timestamp": str(int(at.timestamp())),
+            "webhook-signature": f"v1,AAAA {Webhook(SECRET).sign('msg_1', at, EVENT)}",
+        }
+        given = json.dumps([SECRET, headers, body])
+        words = [*command, program.replace("{code}", code), given]
+        return subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+
+    assert verify(EVENT, 0).stdout == "new_video\n"
+    assert verify(EVENT, 200).stdout == "new_video\n"
+    for forged in (verify(EVENT.replace("video", "vidoe"), 0), verify(EVENT, 400)):
+        assert (forged.returncode, forged.stdout) == (1, "")
 
 
 @pytest.mark.parametrize("guide", [*GUIDES, ROOT / "README.md"], ids=lambda path: path.name)
