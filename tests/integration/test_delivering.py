@@ -261,6 +261,19 @@ def test_receiver_that_hangs_holds_up_only_its_own(watching: Watching) -> None:
     assert {one.target_url for one in watching.claim()} <= {B}
 
 
+def test_backlog_of_one_receiver_hides_no_other(watching: Watching) -> None:
+    """However long it is, and however few are claimed at a time."""
+    subscribe(watching, A)
+    post_video(watching, videos=22)
+    assert {one.target_url for one in watching.claim(limit=4)} == {A}
+    subscribe(watching, B)
+    watching.profiles.answers["ada"] = profile(videos=23)
+    watching.clock.move(seconds=30)
+
+    watching.look()
+    assert [one.target_url for one in watching.claim(limit=4)] == [B]
+
+
 def test_target_of_a_trial_is_judged_again(watching: Watching) -> None:
     """Made while this machine was allowed; nothing is sent there now."""
     trial = replace(watching.hooks, allow_local=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -40,7 +39,7 @@ class Deliveries:
         """Up to `limit` deliveries that are due, the longest due first, a few to each receiver."""
         token = secrets.token_hex(16)
         with writing(self._engine) as session:
-            chosen = _choose(session, to_ms(now), limit)
+            chosen = session.execute(_due(to_ms(now), limit)).scalars().all()
             claim = (
                 update(Delivery)
                 # Asked again: on PostgreSQL another worker may have been first.
@@ -126,10 +125,13 @@ def _free(now: int) -> Any:
     return or_(Delivery.lease_until.is_(None), Delivery.lease_until <= now)
 
 
-def _choose(session: Session, now: int, limit: int) -> list[int]:
-    """Of what is due, at most `MAX_AT_ONCE` in flight to each subscription."""
-    due = (
-        select(Delivery.sequence, Delivery.subscription_id)
+def _due(now: int, limit: int) -> Any:
+    """Of what is due, as much as leaves no more than `MAX_AT_ONCE` in flight to a subscription."""
+    place = func.row_number().over(
+        partition_by=Delivery.subscription_id, order_by=(Delivery.due_at, Delivery.sequence)
+    )
+    waiting = (
+        select(Delivery.sequence, Delivery.subscription_id, Delivery.due_at, place.label("place"))
         .join(Subscription, Subscription.id == Delivery.subscription_id)
         .where(
             Delivery.state == PENDING,
@@ -138,23 +140,21 @@ def _choose(session: Session, now: int, limit: int) -> list[int]:
             Subscription.state == ACTIVE,
             or_(Subscription.throttled_until.is_(None), Subscription.throttled_until <= now),
         )
-        .order_by(Delivery.due_at)
-        .limit(limit * MAX_AT_ONCE)
+        .subquery()
     )
-    in_flight = (
-        select(Delivery.subscription_id, func.count())
+    busy = (
+        select(Delivery.subscription_id, func.count().label("tries"))
         .where(Delivery.state == PENDING, Delivery.lease_until > now)
         .group_by(Delivery.subscription_id)
+        .subquery()
     )
-    busy: Counter[str] = Counter()
-    for subscription, count in session.execute(in_flight):
-        busy[subscription] = count
-    chosen: list[int] = []
-    for sequence, subscription in session.execute(due):
-        if busy[subscription] < MAX_AT_ONCE and len(chosen) < limit:
-            busy[subscription] += 1
-            chosen.append(sequence)
-    return chosen
+    return (
+        select(waiting.c.sequence)
+        .outerjoin(busy, busy.c.subscription_id == waiting.c.subscription_id)
+        .where(waiting.c.place + func.coalesce(busy.c.tries, 0) <= MAX_AT_ONCE)
+        .order_by(waiting.c.due_at, waiting.c.sequence)
+        .limit(limit)
+    )
 
 
 def _keep_health(
