@@ -100,7 +100,12 @@ class Timestamp(fields.AwareDateTime):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         if _UNIX_SECONDS.fullmatch(str(value)):
             return datetime.fromtimestamp(int(value), UTC)
-        return super()._deserialize(value, attr, data, **kwargs)
+        moment = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            return moment.astimezone(UTC)
+        except OverflowError as exc:
+            # In UTC it is before year 1, or after year 9999.
+            raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE) from exc
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         if value is None:

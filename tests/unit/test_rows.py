@@ -295,7 +295,16 @@ def test_any_json_gives_a_whole_row_or_a_documented_error(payload: Any) -> None:
     assert ROW.dump(ROW.load(declared)) == declared
 
 
-@given(st.datetimes(timezones=st.just(timezone(timedelta(hours=5)))))
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00"])
+def test_moment_that_utc_does_not_have_is_null_with_a_warning(moment: str) -> None:
+    payload = {**with_user(), "itemList": [{"id": "1", "createTime": moment}]}
+    row = profile_row(payload, handle="x", request_source="API", fetched_at=NOW)
+    assert row["latest_video_created_at"] is None
+    assert any("createTime" in warning for warning in row["warnings"])
+
+
+# Our own clock, so never near the ends of the calendar.
+@given(st.datetimes(datetime(1970, 1, 2), timezones=st.just(timezone(timedelta(hours=5)))))
 def test_any_clock_gives_an_offset(now: datetime) -> None:
     row = profile_row(with_user(), handle="x", request_source="API", fetched_at=now)
     assert datetime.fromisoformat(row["fetched_at"]).tzinfo is not None
