@@ -18,11 +18,11 @@ from connector.exports.documents import (
     steps_table,
     table,
 )
-from connector.exports.make import render_make
+from connector.exports.make import make_label, render_make
 from connector.exports.zapier import render_zapier, title_case
 from connector.exports.zapier_promises import broken_promises
 from connector.web import errors
-from schemas.catalog import CATALOG, Catalog
+from schemas.catalog import CATALOG, Action, Catalog
 from schemas.events import EventHead
 from schemas.video import Video
 
@@ -45,8 +45,10 @@ def document_tables(catalog: Catalog) -> dict[str, str]:
         "fields": fields_table(catalog.actions[0].output),
         "video-keys": keys_list(Video),
         "event-fields": fields_table(EventHead),
-        **_platform_tables(catalog, "zapier", case=title_case),
-        **_platform_tables(catalog, "make", case=str),
+        **_platform_tables(
+            catalog, "zapier", case=title_case, name=lambda step: title_case(step.label)
+        ),
+        **_platform_tables(catalog, "make", case=str, name=make_label),
         "errors": table(
             ("status", "`error_code`", "`retryable`", "what to do"),
             (
@@ -70,11 +72,15 @@ def document_tables(catalog: Catalog) -> dict[str, str]:
 
 
 def _platform_tables(
-    catalog: Catalog, platform: str, *, case: Callable[[str], str]
+    catalog: Catalog,
+    platform: str,
+    *,
+    case: Callable[[str], str],
+    name: Callable[[Action], str],
 ) -> dict[str, str]:
     action = catalog.actions[0]
     return {
-        f"{platform}-steps": steps_table(catalog, case=case),
+        f"{platform}-steps": steps_table(catalog, name=name),
         f"{platform}-inputs": mapping_table(action.input, case=case),
         f"{platform}-fields": mapping_table(action.output, case=case),
     }

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from marshmallow import Schema
 
 from schemas import fields
-from schemas.catalog import Catalog
+from schemas.catalog import Action, Catalog
 from schemas.fields import declared_fields, help_of, label_of, line_items
 
 KINDS: Mapping[type, str] = {
@@ -70,10 +70,10 @@ def inputs_table(catalog: Catalog) -> str:
     )
 
 
-def steps_table(catalog: Catalog, *, case: Callable[[str], str]) -> str:
-    """Triggers, actions and searches as a platform shows them, whose labels `case` writes."""
+def steps_table(catalog: Catalog, *, name: Callable[[Action], str]) -> str:
+    """Triggers, actions and searches by the names that a platform shows."""
     steps = (*catalog.triggers, *catalog)
-    return table(("step", "what it does"), ((case(step.label), step.description) for step in steps))
+    return table(("step", "what it does"), ((name(step), step.description) for step in steps))
 
 
 def mapping_table(schema: type[Schema], *, case: Callable[[str], str]) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from connector.exports import make_requests
 from connector.exports.make_fields import Spec, camel, interface, parameters, sample
 from connector.exports.make_readme import render_readme
-from schemas.catalog import Action, Catalog
+from schemas.catalog import Action, Catalog, Trigger
 from schemas.universal import ENDPOINTS
 
 # Its key, `request`, says nothing in a scenario's list; ids are permanent, so not from the label.
@@ -78,13 +78,18 @@ def _connection(catalog: Catalog, base_url: str, error: Mapping[str, Any]) -> Co
     )
 
 
+def make_label(item: Action) -> str:
+    """What a module is called in Make."""
+    return item.watch_label if isinstance(item, Trigger) else item.label
+
+
 def _modules(catalog: Catalog) -> Iterator[Component]:
     for told in catalog.triggers:
         form = [*parameters(told.input), _LIMIT]
         module = _module(catalog, told, "trigger", make_requests.trigger(told), form)
         yield replace(
             module,
-            about={**module.about, "label": told.watch_label},
+            about={**module.about, "label": make_label(told)},
             codes={**module.codes, "epoch": make_requests.epoch()},
         )
     for item in catalog.actions:
@@ -113,8 +118,9 @@ def _module(
     }
     codes = {
         "communication": communication,
-        "staticParams": [],
-        "mappableParams": form,
+        # A trigger starts the scenario, so there is nothing yet to map into its form.
+        "staticParams": form if kind == "trigger" else [],
+        "mappableParams": [] if kind == "trigger" else form,
         "interface": interface(item.output),
         "samples": sample(item.output, request_source=make_requests.PLATFORM.request_source),
     }

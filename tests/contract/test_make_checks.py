@@ -27,6 +27,8 @@ GROUPS = "modules/groups.json"
 CONNECTION = "connections/profile-data/profile-data.communication.iml.json"
 KEY_FORM = "connections/profile-data/profile-data.params.iml.json"
 GET = "modules/getProfile/getProfile.communication.iml.json"
+GET_STATIC = "modules/getProfile/getProfile.static-params.iml.json"
+WATCH_MAPPED = "modules/newVideo/newVideo.mappable-params.iml.json"
 GET_FORM = "modules/getProfile/getProfile.mappable-params.iml.json"
 GET_FIELDS = "modules/getProfile/getProfile.interface.iml.json"
 GET_SAMPLE = "modules/getProfile/getProfile.samples.iml.json"
@@ -74,6 +76,16 @@ BREAKAGES: dict[Callable[[App], list[str]], list[tuple[str, Change, str]]] = {
         ),
     ],
     module_faults: [
+        (
+            WATCH_MAPPED,
+            lambda form: form.append({"name": "x"}),
+            "newVideo has a form that Make does not show.",
+        ),
+        (
+            GET_STATIC,
+            lambda form: form.append({"name": "x"}),
+            "getProfile has a form that Make does not show.",
+        ),
         (WATCH, put("response/trigger/order", "asc"), "doesn't tell the newest events first."),
         (WATCH, drop("response/trigger/id"), "can't tell its events apart."),
         (WATCH, drop("pagination"), "newVideo shows the first page only."),

@@ -152,7 +152,7 @@ TYPE = "components/module/getProfile/moduleType"
 @pytest.mark.parametrize(
     ("path", "change", "message"),
     [
-        (MANIFEST, put(TYPE, "instant_trigger"), "the module type 'instant_trigger'"),
+        (MANIFEST, put(TYPE, "responder"), "the module type 'responder'"),
         (BASE, put("qs", {}), "in base: ['qs']"),
         (GET, put("temp", {}), "in request: ['temp']"),
         (GET, put("response/wrapper", {}), "in response: ['wrapper']"),

@@ -15,6 +15,9 @@ class UnknownToEmulator(Exception):
     """The app says something that this stand-in has not learned."""
 
 
+TRIGGERS = ("trigger", "instant_trigger")
+
+
 @dataclass(frozen=True)
 class App:
     """The files by path, and what the manifest makes of them."""
@@ -40,8 +43,12 @@ class App:
 
     def form(self, kind: str, component: str) -> list[dict[str, Any]]:
         """The parameters that a person fills in, in the order of the form."""
-        codes = ("staticParams", "mappableParams") if kind == "module" else ("params",)
-        return [entry for code in codes for entry in self.code(kind, component, code)]
+        code = "params"
+        if kind == "module":
+            # Make shows no other to whoever sets it up.
+            watches = self.components(kind)[component]["moduleType"] in TRIGGERS
+            code = "staticParams" if watches else "mappableParams"
+        return list(self.code(kind, component, code))
 
     def every_component(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """Every entry of the manifest as (kind, id, entry)."""

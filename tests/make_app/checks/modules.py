@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from tests.make_app.app import App
+from tests.make_app.app import TRIGGERS, App
 
-TRIGGERS = ("trigger", "instant_trigger")
 ONE_OBJECT = ("action", "universal")
 
 
@@ -26,6 +25,9 @@ def _faults_of(app: App, name: str, kind: str) -> Iterator[str]:
     for code in ("interface", "samples"):
         if not app.code("module", name, code):
             yield f"{name} has no {code}."
+    unseen = "mappableParams" if kind in TRIGGERS else "staticParams"
+    if app.code("module", name, unseen):
+        yield f"{name} has a form that Make does not show."
     request = app.code("module", name, "communication")
     response = request.get("response", {})
     if kind in ONE_OBJECT and ("iterate" in response or "pagination" in request):
