@@ -48,6 +48,4 @@ tools:
 
 # Zapier's engine, as locked; scripts of packages are not run.
 $(ENGINE): platforms/zapier/package-lock.json .venv/installed-dev
-	@export PATH="$(CURDIR)/$(BIN):$$PATH"; \
-	install="npm ci --prefix platforms/zapier --ignore-scripts --no-audit --no-fund --loglevel=error"; \
-	$$install || { echo "Once more: npm gives up when a download stalls." >&2; $$install; }
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix platforms/zapier --ignore-scripts --no-audit --no-fund --loglevel=error
