@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from marshmallow import Schema
 
 from schemas.account import Account, Credentials
 from schemas.events import EventRow
+from schemas.fields import sample_of
 from schemas.inputs import ChangesInput, MilestoneInput, ProfileInput, SnapshotInput, WatchInput
-from schemas.profile import ProfileRow
+from schemas.profile import SAMPLE_FETCHED_AT, ProfileRow
 from schemas.universal import ENDPOINTS, RequestInput, RequestOutput
 
 
@@ -44,6 +46,11 @@ class Action:
     input: type[Schema]
     output: type[Schema]
 
+    @property
+    def sample(self) -> dict[str, Any]:
+        """What it may answer, to map before it has ever run."""
+        return sample_of(self.output)
+
 
 @dataclass(frozen=True)
 class Search(Action):
@@ -54,10 +61,17 @@ class Search(Action):
 class Trigger(Action):
     """Tells of events: a list when it is polled, one row a message when it is instant.
 
-    `watch_label` is what a person asks for, where the label is what happens.
+    `watch_label` is what a person asks for, where the label is what happens. `sample_event` is what
+    its sample says otherwise than any event's.
     """
 
     watch_label: str
+    sample_event: Mapping[str, object]
+
+    @property
+    def sample(self) -> dict[str, Any]:
+        """An event of its own kind."""
+        return {**super().sample, **self.sample_event}
 
 
 @dataclass(frozen=True)
@@ -85,6 +99,16 @@ class Catalog:
     def __iter__(self) -> Iterator[Action]:
         yield from self.actions
         yield from self.searches
+
+
+_ROW = sample_of(EventRow)
+
+
+def _sample_event(event_type: str, what: object, **values: object) -> dict[str, object]:
+    """An event without changes of fields, whose id ends with `what`."""
+    event_id = f"{_ROW['user_id']}:{what}"
+    head = {"event_id": event_id, "id": event_id, "event_type": event_type}
+    return {**head, "changed_fields": [], "changes": [], **values}
 
 
 CATALOG = Catalog(
@@ -128,6 +152,7 @@ CATALOG = Catalog(
             description="Triggers when a watched profile posts a video.",
             input=WatchInput,
             output=EventRow,
+            sample_event=_sample_event("new_video", _ROW["latest_video_id"]),
         ),
         Trigger(
             key="profile_changed",
@@ -137,6 +162,7 @@ CATALOG = Catalog(
             description="Triggers when a watched profile changes its name, bio, picture or the like.",
             input=ChangesInput,
             output=EventRow,
+            sample_event={},
         ),
         Trigger(
             key="follower_milestone",
@@ -146,6 +172,9 @@ CATALOG = Catalog(
             description="Triggers when the followers of a watched profile reach a number.",
             input=MilestoneInput,
             output=EventRow,
+            sample_event=_sample_event(
+                "follower_milestone", "followers:4100000", milestone=4_100_000
+            ),
         ),
         Trigger(
             key="stats_snapshot",
@@ -155,6 +184,7 @@ CATALOG = Catalog(
             description="Triggers when it is time to report the counts of a watched profile.",
             input=SnapshotInput,
             output=EventRow,
+            sample_event=_sample_event("stats_snapshot", f"stats:{SAMPLE_FETCHED_AT[:10]}"),
         ),
         Trigger(
             key="profile_unavailable",
@@ -164,6 +194,9 @@ CATALOG = Catalog(
             description="Triggers when a watched profile is gone, went private or is back again.",
             input=WatchInput,
             output=EventRow,
+            sample_event=_sample_event(
+                "profile_private", "profile_private:5d1e8a90c3b7:42", lookup_status="private"
+            ),
         ),
     ),
     universal=Action(

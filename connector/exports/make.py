@@ -122,7 +122,7 @@ def _module(
         "staticParams": form if kind == "trigger" else [],
         "mappableParams": [] if kind == "trigger" else form,
         "interface": interface(item.output),
-        "samples": sample(item.output, request_source=make_requests.PLATFORM.request_source),
+        "samples": sample(item, request_source=make_requests.PLATFORM.request_source),
     }
     name = UNIVERSAL_ID if kind == "universal" else camel(item.key)
     return Component("module", name, about, codes)

@@ -9,13 +9,13 @@ import marshmallow
 from marshmallow import Schema
 
 from schemas import fields
+from schemas.catalog import Action
 from schemas.fields import (
     choices_of,
     declared_fields,
     help_of,
     label_of,
     line_items,
-    sample_of,
 )
 
 Spec = dict[str, Any]
@@ -61,9 +61,9 @@ def interface(schema: type[Schema]) -> list[Spec]:
     ]
 
 
-def sample(schema: type[Schema], *, request_source: str) -> dict[str, Any]:
-    """The sample row, with the source that a caller from Make has."""
-    row = sample_of(schema)
+def sample(item: Action, *, request_source: str) -> dict[str, Any]:
+    """What `item` may answer, with the source that a caller from Make has."""
+    row = item.sample
     return row | {"request_source": request_source} if "request_source" in row else row
 
 

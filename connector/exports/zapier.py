@@ -20,7 +20,6 @@ from schemas.fields import (
     help_of,
     label_of,
     line_items,
-    sample_of,
 )
 
 Field: TypeAlias = marshmallow.fields.Field[Any]
@@ -170,7 +169,7 @@ def _described(action: Action, perform: Mapping[str, Any]) -> dict[str, Any]:
                 for key, declared in declared_fields(action.output).items()
                 for described in _output_fields(key, declared)
             ],
-            "sample": sample_of(action.output),
+            "sample": action.sample,
         },
     }
 

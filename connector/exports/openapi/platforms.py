@@ -120,7 +120,7 @@ class _Writer:
 
     def trigger(self, trigger: Trigger) -> dict[str, Any]:
         rows = {"type": "array", "items": self.converter.reference(trigger.output)}
-        answer = self._paged(rows, [self._sample(trigger.output)], cursor=["integer", "null"])
+        answer = self._paged(rows, [self._own_words(trigger.sample)], cursor=["integer", "null"])
         failures = (*_LOOK_UP, errors.ProfileNotFound, errors.BudgetExceeded)
         answer["description"] = "The newest events, newest first. On the first poll, samples."
         answer["headers"] = sent("X-Next-Cursor")
@@ -289,8 +289,10 @@ class _Writer:
         }
 
     def _sample(self, schema: type[Schema]) -> dict[str, Any]:
+        return self._own_words(sample_of(schema))
+
+    def _own_words(self, sample: dict[str, Any]) -> dict[str, Any]:
         own = {"platform": self.platform.key, "request_source": self.platform.request_source}
-        sample = sample_of(schema)
         return sample | {key: value for key, value in own.items() if key in sample}
 
 
