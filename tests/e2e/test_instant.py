@@ -63,7 +63,12 @@ class Product:
                 stderr=subprocess.STDOUT,
             )
         self.started.append(process)
-        until(lambda: self.log.read_text().count("is at work") > 0 or process.poll() is not None)
+        until(
+            lambda: (
+                self.log.read_text().count("is at work") == len(self.started)
+                or process.poll() is not None
+            )
+        )
         assert process.poll() is None, self.log.read_text()
         return process
 
