@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.postgres import Postgres, running_postgres
+from tests.redis import Redis, running_redis
 from tests.running import FakeUpstream, Server, fake_upstream, running_server
 
 # A slow machine is no failure: examples are bounded by their number.
@@ -57,3 +60,29 @@ def watching_front(
     settings = {"PROFILE_API_URL": upstream.url, "WATCH_MIN_INTERVAL_SECONDS": "1"}
     with running_server(folder, **settings) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for this test process."""
+    with running_postgres() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Redis]:
+    """A Redis server for this test process."""
+    with running_redis() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a new, empty database of each kind that DATABASE_URL may name."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/connector.db"
+        return
+    # Started by the first test that needs it, not by those on SQLite.
+    server: Postgres = request.getfixturevalue("postgres")
+    with server.database() as url:
+        yield url

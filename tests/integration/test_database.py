@@ -1,0 +1,104 @@
+"""Engines on both databases: what a transaction keeps, who waits for whom, what text survives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError
+
+from tests.postgres import Postgres
+from wire.database import open_engine, reading, writing
+
+ADD_ONE = "UPDATE counted SET n = n + 1"
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = open_engine(database_url)
+    with writing(engine) as session:
+        session.exec_driver_sql("CREATE TABLE counted (n INTEGER UNIQUE, t VARCHAR(64))")
+        session.exec_driver_sql("INSERT INTO counted VALUES (0, '')")
+    yield engine
+    engine.dispose()
+
+
+def count(engine: Engine) -> int:
+    with reading(engine) as session:
+        return int(session.exec_driver_sql("SELECT n FROM counted").scalar_one())
+
+
+def test_transaction_is_kept_as_a_whole_or_not_at_all(engine: Engine) -> None:
+    def add_and_fail() -> None:
+        with writing(engine) as session:
+            session.exec_driver_sql(ADD_ONE)
+            session.exec_driver_sql("INSERT INTO counted VALUES (1, '')")
+
+    with pytest.raises(IntegrityError):
+        add_and_fail()
+    assert count(engine) == 0
+    with writing(engine) as session:
+        session.exec_driver_sql(ADD_ONE)
+    assert count(engine) == 1
+
+
+def test_reader_waits_for_no_writer_and_sees_nothing_unfinished(engine: Engine) -> None:
+    with writing(engine) as session:
+        session.exec_driver_sql(ADD_ONE)
+        assert count(engine) == 0
+    assert count(engine) == 1
+
+
+def test_writers_that_read_first_wait_rather_than_fail(engine: Engine) -> None:
+    """More at once than there are connections; on SQLite two that began as readers would deadlock."""
+
+    def add(_: int) -> None:
+        with writing(engine) as session:
+            session.exec_driver_sql("SELECT n FROM counted").scalar_one()
+            session.exec_driver_sql(ADD_ONE)
+
+    with ThreadPoolExecutor(50) as pool:
+        list(pool.map(add, range(200)))
+    assert count(engine) == 200
+
+
+def test_text_with_a_nul_is_kept_without_it_or_with_it(engine: Engine) -> None:
+    """A bio may hold one; PostgreSQL's text can't."""
+    mark = "?" if engine.dialect.name == "sqlite" else "%s"
+    with writing(engine) as session:
+        session.exec_driver_sql(f"UPDATE counted SET t = {mark}", ("a\0b ü 🎈",))
+    with reading(engine) as session:
+        text = session.exec_driver_sql("SELECT t FROM counted").scalar_one()
+    assert text.replace("\0", "\ufffd") == "a\ufffdb ü 🎈"
+
+
+def test_process_holds_few_connections_however_many_threads(postgres: Postgres) -> None:
+    with postgres.database() as url:
+        engine = open_engine(url)
+        with ThreadPoolExecutor(100) as pool:
+            list(pool.map(lambda _: _select(engine), range(300)))
+        with postgres.connect() as connection:
+            query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
+            row = connection.execute(query, [engine.url.database]).fetchone()
+        engine.dispose()
+    assert row is not None
+    assert 1 <= row[0] <= 5
+
+
+def test_connections_that_the_server_ended_cost_no_transaction(postgres: Postgres) -> None:
+    """As when a host restarts or replaces its database."""
+    with postgres.database() as url:
+        engine = open_engine(url)
+        _select(engine)
+        with postgres.connect() as connection:
+            query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+            assert connection.execute(query, [engine.url.database]).fetchall() == [(True,)]
+        _select(engine)
+        engine.dispose()
+
+
+def _select(engine: Engine) -> None:
+    with reading(engine) as session:
+        assert session.exec_driver_sql("SELECT 1").scalar_one() == 1

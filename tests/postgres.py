@@ -1,0 +1,81 @@
+"""A PostgreSQL server of the tests' own, and a new database on it for each of them."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from tests.children import as_user, binary, child, is_root, private_folder
+from tests.running import free_port
+
+_PLACES = ("usr/lib/postgresql/*/bin/postgres", "usr/pgsql-*/bin/postgres")
+# Nothing outlives the tests, so nothing is forced to the disk.
+_HASTE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB")
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A running server, whose `password` guards it as on a real host."""
+
+    port: int
+    password: str
+
+    def url(self, database: str) -> str:
+        """The address of a database, as the settings make it of what hosts hand out."""
+        return f"postgresql+psycopg://postgres:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    def connect(self, database: str = "postgres") -> psycopg.Connection:
+        address = self.url(database).replace("+psycopg", "")
+        return psycopg.connect(address, autocommit=True)
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """The address of a new, empty database; gone afterwards, whoever is still connected."""
+        name = f"test_{secrets.token_hex(6)}"
+        with self.connect() as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            yield self.url(name)
+            dropped = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+            connection.execute(dropped)
+
+
+@contextmanager
+def running_postgres() -> Iterator[Postgres]:
+    """A server on a free port of this machine alone; PostgreSQL refuses to run as root."""
+    owner = "postgres" if is_root() else None
+    server = Postgres(free_port(), secrets.token_hex(8))
+    with private_folder(owner) as folder:
+        # Both of one version, however many are installed.
+        program = Path(binary("postgres", *_PLACES)).resolve()
+        _make_cluster(program.with_name("initdb"), folder, server.password, owner)
+        options = [f"port={server.port}", "listen_addresses=127.0.0.1", "unix_socket_directories="]
+        command = [str(program), "-D", str(folder / "data")]
+        for option in (*options, *_HASTE):
+            command += ["-c", option]
+        # INT: it ends the sessions that are still open, rather than to wait for them.
+        with child(command, folder, ready=lambda: _answers(server), owner=owner, stop="INT"):
+            yield server
+
+
+def _make_cluster(initdb: Path, folder: Path, password: str, owner: str | None) -> None:
+    secret = folder / "password"
+    secret.write_text(password)
+    command = [str(initdb), "-D", str(folder / "data"), "--no-sync", "--username=postgres"]
+    command += ["--encoding=UTF8", "--locale=C", "--auth=scram-sha-256", f"--pwfile={secret}"]
+    made = subprocess.run(command, capture_output=True, cwd=folder, check=False, **as_user(owner))
+    assert made.returncode == 0, made.stderr.decode()
+
+
+def _answers(server: Postgres) -> bool:
+    try:
+        with server.connect():
+            return True
+    except psycopg.OperationalError:
+        return False
