@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
+
+from wire.database import writing
+
+# Any number will do that nothing else in this database locks.
+_LOCK: Final = 7_240_519_283
 
 
 @dataclass(frozen=True)
@@ -22,12 +30,12 @@ class Migrations:
 
     def up(self, engine: Engine, revision: str = "head") -> None:
         """Upgrades to `revision`; running it again changes nothing."""
-        with engine.begin() as connection:
+        with _alone(engine) as connection:
             command.upgrade(self.config(connection), revision)
 
     def down(self, engine: Engine, revision: str) -> None:
         """Downgrades to `revision`; `base` removes the tables."""
-        with engine.begin() as connection:
+        with _alone(engine) as connection:
             command.downgrade(self.config(connection), revision)
 
     def problem(self, engine: Engine) -> str | None:
@@ -48,3 +56,13 @@ class Migrations:
         config.set_main_option("script_location", str(self.folder))
         config.attributes["connection"] = connection
         return config
+
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[Connection]:
+    """A transaction beside no other migration: a second process waits, and finds it done."""
+    with writing(engine) as connection:
+        # SQLite's own lock is held already. Freed at the end, also where a pooler is in between.
+        if engine.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+        yield connection
