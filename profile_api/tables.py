@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Integer, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+# As wide as SQLite's own INTEGER, which alone counts rows up there: times pass 32 bits in 2038.
+_Whole = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Base(DeclarativeBase):
     """The tables of this endpoint. Times are whole Unix seconds."""
+
+    type_annotation_map = {int: _Whole}  # noqa: RUF012  # as SQLAlchemy has it
 
 
 class ApiKey(Base):
