@@ -43,7 +43,7 @@ from profile_api.services.samples import SAMPLE_HANDLES
 from profile_api.store import Store
 from schemas.catalog import CATALOG, Catalog
 from wire.body import whole_bodies
-from wire.database import open_engine
+from wire.database import open_engine, without_password
 from wire.http import new_session
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def migrate_database(settings: Settings) -> None:
         for migrations in _TABLES:
             migrations.up(engine)
     except SQLAlchemyError as exc:
-        raise _unusable_database(exc) from exc
+        raise _unusable_database(settings, exc) from exc
 
 
 def make_worker(settings: Settings) -> Worker:
@@ -158,17 +158,19 @@ def test_key(settings: Settings) -> str | None:
 
 def _engine(settings: Settings) -> Engine:
     """The engine, with a folder for the database file: SQLite makes the file, not its folder."""
-    path = make_url(settings.database_url).database
     try:
-        Path(str(path)).parent.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise _unusable_database(exc) from exc
-    return open_engine(settings.database_url)
+        if not settings.on_postgresql:
+            path = make_url(settings.database_url).database
+            Path(str(path)).parent.mkdir(parents=True, exist_ok=True)
+        return open_engine(settings.database_url)
+    except (OSError, SQLAlchemyError) as exc:
+        raise _unusable_database(settings, exc) from exc
 
 
-def _unusable_database(exc: Exception) -> SettingsError:
-    reason = exc.strerror if isinstance(exc, OSError) else getattr(exc, "orig", None)
-    return SettingsError(f"The setting DATABASE_URL is wrong: it can't be used ({reason}).")
+def _unusable_database(settings: Settings, exc: Exception) -> SettingsError:
+    reason = exc.strerror if isinstance(exc, OSError) else getattr(exc, "orig", type(exc).__name__)
+    line = without_password(" ".join(str(reason).split()), settings.database_url)
+    return SettingsError(f"The setting DATABASE_URL is wrong: it can't be used ({line}).")
 
 
 def _service(settings: Settings, session: requests.Session) -> ProfileService:

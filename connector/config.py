@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 from marshmallow import Schema, ValidationError, validate
 from marshmallow import fields as kinds
 
+POSTGRESQL = "postgresql+psycopg://"
+"""How the address of a PostgreSQL database begins, once it is read."""
+
 
 class SettingsError(Exception):
     """A setting is wrong. The message names it, says why, and never repeats its value."""
@@ -38,10 +41,39 @@ def _base_address(text: str) -> None:
         raise ValidationError("must end before /api/v1.")
 
 
-def _sqlite(text: str) -> None:
-    # Each process and connection would have a database of its own in memory.
-    if text.removeprefix("sqlite:///") in (text, "", ":memory:"):
-        raise ValidationError("must be a SQLite address such as sqlite:///var/connector.db.")
+class _DatabaseAddress(kinds.String):
+    """SQLite, or PostgreSQL by whatever name hosts call it: then with the driver that is installed."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, *args, **kwargs)
+        scheme, found, rest = text.partition("://")
+        if scheme.lower() in ("postgres", "postgresql", "postgresql+psycopg") and found:
+            _check_server(rest)
+            return f"{POSTGRESQL}{rest}"
+        # Each process and connection would have a database of its own in memory.
+        if text.removeprefix("sqlite:///") in (text, "", ":memory:"):
+            raise ValidationError(
+                "must be an address such as sqlite:///var/connector.db"
+                " or postgresql://user:password@host/name."
+            )
+        return text
+
+
+def _check_server(rest: str) -> None:
+    """Refuses what would be understood as another host or name than was meant."""
+    try:
+        parts = urlsplit(f"//{rest}")
+        whole = parts.port != 0 and (parts.hostname or "host=" in parts.query)
+    except ValueError:
+        whole = False
+    name = parts.path.removeprefix("/") if whole else ""
+    if not re.fullmatch(r"[^/@]+", name) or "@" in parts.netloc.rpartition("@")[0]:
+        whole = False
+    if not whole or parts.fragment or re.search(r"\s", rest):
+        raise ValidationError(
+            "must be like postgresql://user:password@host/name,"
+            " with %40 for an @ in the password, %2F for a / and so on."
+        )
 
 
 def _host(text: str) -> None:
@@ -97,8 +129,9 @@ class Settings:
     port: int = _setting(8000, _whole(1, 65535), "Port to listen on.")
     database_url: str = _setting(
         "sqlite:///var/connector.db",
-        kinds.String(validate=_sqlite),
-        "Where everything is kept: what is watched, and keys and credits of the embedded endpoint.",
+        _DatabaseAddress(),
+        "Where everything is kept: what is watched, and keys and credits of the embedded endpoint."
+        " SQLite, or PostgreSQL as postgresql://user:password@host/name.",
     )
     profile_api_url: str | None = _setting(
         None,
@@ -122,7 +155,7 @@ class Settings:
         None,
         kinds.String(validate=_encryption_keys),
         "Keys that seal stored API keys, with commas; the first seals, each opens."
-        " Needed unless sample data answers.",
+        " Needed unless sample data answers from SQLite.",
     )
     connector_allow_local_callbacks: bool = _setting(
         default=False,
@@ -165,9 +198,14 @@ class Settings:
         """Whether real profiles are looked up, with keys that cost money."""
         return any((self.profile_api_url, self.profile_service_url, self.profile_service_key))
 
+    @property
+    def on_postgresql(self) -> bool:
+        """Whether the database is a server, which other machines may share, and not a file."""
+        return self.database_url.startswith(POSTGRESQL)
+
     def check_live(self) -> None:
-        """Raises `SettingsError` where real keys would be kept without a key to seal them."""
-        if self.is_live and not self.connector_encryption_keys:
+        """Raises `SettingsError` where keys would be kept without a key to seal them."""
+        if (self.is_live or self.on_postgresql) and not self.connector_encryption_keys:
             raise SettingsError(
                 "The setting CONNECTOR_ENCRYPTION_KEYS is missing: it seals the API keys of those"
                 " who watch profiles. Make one with 'python -m connector new-encryption-key', and"

@@ -65,6 +65,15 @@ def reading(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def without_password(text: str, url: str) -> str:
+    """`text`, such as a driver's reason, with no password of `url` in it."""
+    address = make_url(url)
+    given = [address.password, *(v for k, v in address.query.items() if "password" in k)]
+    for password in map(str, filter(None, given)):
+        text = text.replace(password, "***")
+    return text
+
+
 def _unless_given(address: URL) -> dict[str, Any]:
     return {name: value for name, value in _LIBPQ.items() if name not in address.query}
 

@@ -26,7 +26,20 @@ def test_empty_variable_counts_as_unset() -> None:
         ("WEB_THREADS", "-1"),
         ("CONNECTOR_DEADLINE_SECONDS", "61"),
         ("LOG_LEVEL", "LOUD"),
-        ("DATABASE_URL", "postgres://u:s3cret@h/d"),
+        ("DATABASE_URL", "mysql://u:s3cret@h/d"),
+        ("DATABASE_URL", "postgresql+psycopg2://u:s3cret@h/d"),
+        ("DATABASE_URL", "postgres:u:s3cret@h/d"),
+        ("DATABASE_URL", "postgres://u:s3cret@h"),
+        ("DATABASE_URL", "postgres://u:s3cret@/d"),
+        ("DATABASE_URL", "postgres://u:s3cret@h:port/d"),
+        ("DATABASE_URL", "postgres://u:s3cret@h:0/d"),
+        ("DATABASE_URL", "postgres://u:s3cret@x@h/d"),
+        ("DATABASE_URL", "postgres://u:12/s3cret@h/d"),
+        ("DATABASE_URL", "postgres://u:12?s3cret@h/d"),
+        ("DATABASE_URL", "postgres://u:12#s3cret@h/d"),
+        ("DATABASE_URL", "postgres://u:s3cret[@h/d"),
+        ("DATABASE_URL", "postgres://u:s3cret@h/d#x"),
+        ("DATABASE_URL", "postgres://u:s3 s3cret@h/d"),
         ("PROFILE_API_URL", "api.example.com"),
         ("PROFILE_API_URL", "ftp://api.example.com"),
         ("PROFILE_API_URL", "https://s3cret@api.example.com"),
@@ -50,6 +63,16 @@ def test_wrong_value_is_named_but_not_repeated(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"The setting {name} is wrong: ") as refused:
         Settings.from_env({name: value})
     assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["postgres", "postgresql", "postgresql+psycopg", "Postgres"])
+@pytest.mark.parametrize(
+    "rest", ["u:p%40ss@h:5433/d?sslmode=require", "u@/d?host=/var/run/postgresql", "[::1]/d"]
+)
+def test_postgresql_is_known_by_every_name_that_hosts_give_it(name: str, rest: str) -> None:
+    settings = Settings.from_env({"DATABASE_URL": f"{name}://{rest}"})
+    assert settings.database_url == f"postgresql+psycopg://{rest}"
+    assert settings.on_postgresql
 
 
 @pytest.mark.parametrize(
