@@ -73,7 +73,7 @@ def running_server(folder: Path, **settings: str) -> Iterator[Server]:
     """Gunicorn with one worker on a free port, migrated and ready; ended with SIGTERM."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
-    database = f"sqlite:///{folder}/connector.db"
+    database = settings.get("DATABASE_URL", f"sqlite:///{folder}/connector.db")
     engine = open_engine(database)
     for tables in (ENDPOINT_TABLES, CONNECTOR_TABLES):
         tables.up(engine)

@@ -15,9 +15,9 @@ from tests.watched import MISSING_HANDLE, profile
 PLANTED = "sk_planted_7c1f5e0b9a"
 
 
-def test_fifty_at_once_on_twenty_credits(tmp_path: Path) -> None:
+def test_fifty_at_once_on_twenty_credits(tmp_path: Path, database_url: str) -> None:
     """Exactly ten are served, over two processes, and not a credit is over- or underdrawn."""
-    with running_server(tmp_path, WEB_WORKERS="2") as server:
+    with running_server(tmp_path, WEB_WORKERS="2", DATABASE_URL=database_url) as server:
         key, key_id = server.new_key(credits=20)
         with ThreadPoolExecutor(50) as pool:
             answers = list(
@@ -28,9 +28,9 @@ def test_fifty_at_once_on_twenty_credits(tmp_path: Path) -> None:
         assert sum(r.credits for r in server.store.latest_requests(1000)) == 20
 
 
-def test_fifty_at_once_on_a_limit_of_ten(tmp_path: Path) -> None:
+def test_fifty_at_once_on_a_limit_of_ten(tmp_path: Path, database_url: str) -> None:
     """The key's own limit counts over all processes; beyond it nothing is charged."""
-    with running_server(tmp_path, WEB_WORKERS="2") as server:
+    with running_server(tmp_path, WEB_WORKERS="2", DATABASE_URL=database_url) as server:
         key, key_id = server.new_key(credits=1000, rate_limit=10)
         url = f"{server.url}/api/v1/get-tiktok-profile"
 

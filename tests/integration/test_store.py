@@ -4,38 +4,50 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine, MetaData, inspect
 
 from connector.adapters.crypto import FernetVault, key_beside, new_encryption_key
+from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
+from connector.adapters.store.tables import Base as ConnectorBase
 from connector.domain.errors import Unreadable
 from profile_api.migrate import MIGRATIONS
 from profile_api.store import Store
 from profile_api.tables import Base
 from tests.running import ROOT, clean_environment
 from wire.database import open_engine
+from wire.migrations import Migrations
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Engine:
-    return open_engine(f"sqlite:///{tmp_path}/keys.db")
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = open_engine(database_url)
+    yield engine
+    engine.dispose()
 
 
-def test_migrations_make_what_the_code_expects(engine: Engine) -> None:
-    MIGRATIONS.up(engine)
-    MIGRATIONS.up(engine)
+@pytest.mark.parametrize(
+    ("migrations", "tables"),
+    [(MIGRATIONS, Base.metadata), (CONNECTOR_TABLES, ConnectorBase.metadata)],
+    ids=["endpoint", "connector"],
+)
+def test_migrations_make_what_the_code_expects(
+    engine: Engine, migrations: Migrations, tables: MetaData
+) -> None:
+    migrations.up(engine)
+    migrations.up(engine)
     with engine.connect() as connection:
-        context = MigrationContext.configure(
-            connection, opts={"version_table": "profile_api_version"}
-        )
-        assert compare_metadata(context, Base.metadata) == []
+        opts = {"version_table": migrations.version_table}
+        context = MigrationContext.configure(connection, opts=opts)
+        assert compare_metadata(context, tables) == []
 
 
 def test_migrations_go_back(engine: Engine) -> None:
@@ -47,11 +59,11 @@ def test_migrations_go_back(engine: Engine) -> None:
     assert Store(engine).list_keys() == []
 
 
-def test_missing_migration_is_told_from_a_missing_database(engine: Engine, tmp_path: Path) -> None:
+def test_missing_migration_is_told_from_a_missing_database(engine: Engine) -> None:
     assert "not migrated" in (MIGRATIONS.problem(engine) or "")
     MIGRATIONS.up(engine)
     assert MIGRATIONS.problem(engine) is None
-    broken = open_engine(f"sqlite:///{tmp_path}/no/such/folder/keys.db")
+    broken = open_engine(engine.url.set(database="/no/such/place").render_as_string(False))
     assert "can't be reached" in (MIGRATIONS.problem(broken) or "")
 
 
@@ -76,34 +88,39 @@ def test_same_key_is_stored_once(engine: Engine) -> None:
 
 
 def run(folder: Path, *words: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    database = f"sqlite:///{folder}/new/keys.db"
     return subprocess.run(
         [sys.executable, "-m", "connector", *words],
         cwd=ROOT,
-        env=clean_environment(**{"DATABASE_URL": f"sqlite:///{folder}/new/keys.db"} | settings),
+        env=clean_environment(**{"DATABASE_URL": database} | settings),
         capture_output=True,
         text=True,
         check=False,
     )
 
 
-def test_operator_keeps_keys(tmp_path: Path) -> None:
+def test_operator_keeps_keys(database_url: str, tmp_path: Path) -> None:
     """Create, list, top up, deactivate, take it back: each says what it did or what to do."""
-    assert "run 'python -m connector migrate'" in run(tmp_path, "keys", "list").stderr
-    assert run(tmp_path, "migrate").returncode == 0
-    assert "No keys yet. Create one" in run(tmp_path, "keys", "list").stdout
-    assert "No requests yet." in run(tmp_path, "keys", "requests").stdout
-    made = run(tmp_path, "keys", "create", "--name", "Ada", "--credits", "10")
+
+    def run_on(*words: str) -> subprocess.CompletedProcess[str]:
+        return run(tmp_path, *words, DATABASE_URL=database_url)
+
+    assert "run 'python -m connector migrate'" in run_on("keys", "list").stderr
+    assert run_on("migrate").returncode == 0
+    assert "No keys yet. Create one" in run_on("keys", "list").stdout
+    assert "No requests yet." in run_on("keys", "requests").stdout
+    made = run_on("keys", "create", "--name", "Ada", "--credits", "10")
     key = made.stdout.strip()
     assert key.startswith("sk_")
     assert "not shown again" in made.stderr
     assert "10 credits" in made.stderr
-    assert "15 credits now" in run(tmp_path, "keys", "top-up", "1", "5").stdout
-    assert "inactive now" in run(tmp_path, "keys", "deactivate", "1").stdout
-    listed = run(tmp_path, "keys", "list").stdout
+    assert "15 credits now" in run_on("keys", "top-up", "1", "5").stdout
+    assert "inactive now" in run_on("keys", "deactivate", "1").stdout
+    listed = run_on("keys", "list").stdout
     assert "Ada" in listed
     assert "inactive" in listed
     assert key not in listed
-    assert "active now" in run(tmp_path, "keys", "activate", "1").stdout
+    assert "active now" in run_on("keys", "activate", "1").stdout
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,104 @@
+"""Keys, credits and migrations when many come at once, and when they grow, on each database."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+
+from profile_api.migrate import MIGRATIONS
+from profile_api.store import Store
+from tests.running import ROOT, clean_environment
+from wire.database import open_engine
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+MIGRATE_WHEN_TOLD = """
+import os, sys
+from connector.bootstrap import migrate_database
+from connector.config import Settings
+print("ready", flush=True)
+sys.stdin.readline()
+migrate_database(Settings.from_env(os.environ))
+"""
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    engine = open_engine(database_url)
+    MIGRATIONS.up(engine)
+    yield Store(engine)
+    engine.dispose()
+
+
+def test_migrations_at_the_same_time_do_not_collide(database_url: str) -> None:
+    """Machines that start together all migrate: one does it, the others wait and find it done."""
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", MIGRATE_WHEN_TOLD],
+            cwd=ROOT,
+            env=clean_environment(DATABASE_URL=database_url),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for process in started:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write("now\n")
+        process.stdin.flush()
+    assert [process.communicate()[1] for process in started] == [""] * 4
+    assert [process.returncode for process in started] == [0] * 4
+
+
+def test_credits_never_fall_below_zero(store: Store) -> None:
+    """Fifty at once on 20 credits: ten are charged, and each has its line in the log."""
+    key_id = store.create_key("sk_x", name="x", credits=20, now=NOW)
+    assert key_id is not None
+
+    def charge(_: int) -> bool:
+        return store.charge(key_id, request_source="API", handle="x", now=NOW)
+
+    with ThreadPoolExecutor(50) as pool:
+        assert sum(pool.map(charge, range(50))) == 10
+    assert store.list_keys()[0].credits == 0
+    assert len(store.latest_requests(1000)) == 10
+
+
+def test_requests_at_once_are_all_counted(store: Store) -> None:
+    """Fifty at once on a limit of ten: each of the ten is told another number of what is left."""
+    key_id = store.create_key("sk_x", name="x", credits=1, rate_limit=10, now=NOW)
+    assert key_id is not None
+    with ThreadPoolExecutor(50) as pool:
+        left = list(pool.map(lambda _: store.count_request(key_id, now=NOW), range(50)))
+    assert sorted(n for n in left if n is not None) == list(range(10))
+
+
+def test_key_made_by_many_at_once_is_stored_once(store: Store) -> None:
+    """As the test key is, which the first requests make."""
+
+    def create(_: int) -> int | None:
+        return store.create_key("sk_x", name="x", credits=1, now=NOW)
+
+    with ThreadPoolExecutor(20) as pool:
+        made = [key_id for key_id in pool.map(create, range(20)) if key_id is not None]
+    assert [row.id for row in store.list_keys()] == made
+
+
+def test_numbers_may_pass_32_bits(store: Store) -> None:
+    """Times do in 2038, and credits by many a top-up."""
+    later = datetime(2040, 1, 1, tzinfo=UTC)
+    key_id = store.create_key("sk_x", name="x", credits=2**31, now=later)
+    assert key_id is not None
+    assert store.top_up(key_id, 2**31) == 2**32
+    assert store.charge(key_id, request_source="API", handle="a\0b", now=later)
+    assert store.latest_requests(1)[0].at == later.timestamp()
+    assert store.top_up(2**63 - 1, 1) is None
