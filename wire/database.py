@@ -10,6 +10,8 @@ from psycopg.types.string import StrDumper
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 
 _WRITES: Final = "writes"
+# A failure is logged with its statement; keys and callbacks' addresses are in the parameters.
+_ALWAYS: Final[dict[str, Any]] = {"hide_parameters": True}
 _POSTGRESQL: Final[dict[str, Any]] = {
     # Whatever the server's own default is: what waited for a lock sees what was committed meanwhile.
     "isolation_level": "READ COMMITTED",
@@ -38,10 +40,11 @@ def open_engine(url: str) -> Engine:
     """An engine for `url`. On SQLite readers never wait; on PostgreSQL connections are few and kept."""
     address = make_url(url)
     if address.get_backend_name() == "postgresql":
-        engine = create_engine(address, **_POSTGRESQL, connect_args=_unless_given(address))
+        libpq = _unless_given(address)
+        engine = create_engine(address, **_ALWAYS, **_POSTGRESQL, connect_args=libpq)
         event.listen(engine, "connect", _prepare_postgresql)
     else:
-        engine = create_engine(address)
+        engine = create_engine(address, **_ALWAYS)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
