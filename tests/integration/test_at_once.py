@@ -9,11 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import select
 
+from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
+from connector.adapters.store.subscriptions import Subscriptions
+from connector.adapters.store.tables import Connection
 from profile_api.migrate import MIGRATIONS
 from profile_api.store import Store
 from tests.running import ROOT, clean_environment
-from wire.database import open_engine
+from wire.database import open_engine, reading
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 MIGRATE_WHEN_TOLD = """
@@ -91,6 +95,23 @@ def test_key_made_by_many_at_once_is_stored_once(store: Store) -> None:
     with ThreadPoolExecutor(20) as pool:
         made = [key_id for key_id in pool.map(create, range(20)) if key_id is not None]
     assert [row.id for row in store.list_keys()] == made
+
+
+def test_connection_made_by_many_at_once_is_kept_once(database_url: str) -> None:
+    """As when somebody switches on several triggers with a new key."""
+    engine = open_engine(database_url)
+    CONNECTOR_TABLES.up(engine)
+    subscriptions = Subscriptions(engine)
+
+    def connect(connection_id: str) -> None:
+        subscriptions.connect(connection_id, platform="zapier", sealed_key="sealed", now=NOW)
+
+    with ThreadPoolExecutor(5) as pool:
+        for n in range(20):
+            list(pool.map(connect, [f"c{n}"] * 5))
+    with reading(engine) as session:
+        assert len(session.execute(select(Connection.id)).all()) == 20
+    engine.dispose()
 
 
 def test_numbers_may_pass_32_bits(store: Store) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -27,8 +26,8 @@ KEYS = list(declared_fields(EventRow))
 
 
 @pytest.fixture
-def watching(tmp_path: Path) -> Iterator[Watching]:
-    engine = open_engine(f"sqlite:///{tmp_path}/watched.db")
+def watching(database_url: str) -> Iterator[Watching]:
+    engine = open_engine(database_url)
     yield Watching(engine)
     engine.dispose()
 
@@ -210,9 +209,9 @@ def test_several_profiles_are_watched_at_once(watching: Watching) -> None:
     assert row["handle"] == "bo"
 
 
-def test_budget_ends_looks_before_it_is_overspent(tmp_path: Path) -> None:
+def test_budget_ends_looks_before_it_is_overspent(database_url: str) -> None:
     """Five credits are two looks; the next day they are there again."""
-    engine = open_engine(f"sqlite:///{tmp_path}/watched.db")
+    engine = open_engine(database_url)
     watching = Watching(engine, daily_budget=5)
     watching.profiles.answers["ada"] = profile()
     for _ in range(2):

@@ -42,8 +42,8 @@ class Deliveries:
             chosen = session.execute(_due(to_ms(now), limit)).scalars().all()
             claim = (
                 update(Delivery)
-                # Asked again: on PostgreSQL another worker may have been first.
-                .where(Delivery.sequence.in_(chosen), _free(to_ms(now)))
+                # Asked again: on PostgreSQL another worker may have been first, and be done already.
+                .where(Delivery.sequence.in_(chosen), *_waiting(to_ms(now)))
                 .values(claim_token=token, lease_until=to_ms(now + lease))
             )
             session.execute(claim)
@@ -121,8 +121,9 @@ _TARGET = (
 )
 
 
-def _free(now: int) -> Any:
-    return or_(Delivery.lease_until.is_(None), Delivery.lease_until <= now)
+def _waiting(now: int) -> tuple[Any, ...]:
+    free = or_(Delivery.lease_until.is_(None), Delivery.lease_until <= now)
+    return Delivery.state == PENDING, Delivery.due_at <= now, free
 
 
 def _due(now: int, limit: int) -> Any:
@@ -134,9 +135,7 @@ def _due(now: int, limit: int) -> Any:
         select(Delivery.sequence, Delivery.subscription_id, Delivery.due_at, place.label("place"))
         .join(Subscription, Subscription.id == Delivery.subscription_id)
         .where(
-            Delivery.state == PENDING,
-            Delivery.due_at <= now,
-            _free(now),
+            *_waiting(now),
             Subscription.state == ACTIVE,
             or_(Subscription.throttled_until.is_(None), Subscription.throttled_until <= now),
         )

@@ -30,9 +30,14 @@ class Subscriptions:
         values = {"platform": platform, "sealed_key": sealed_key, "problem": None}
         with writing(self._engine) as session:
             known = update(Connection).where(Connection.id == connection_id).values(values)
-            if session.execute(known).rowcount == 0:
-                made = {"id": connection_id, "created_at": to_ms(now), **values}
-                session.execute(insert(Connection).values(made))
+            if session.execute(known).rowcount > 0:
+                return
+            made = {"id": connection_id, "created_at": to_ms(now), **values}
+            try:
+                with session.begin_nested():
+                    session.execute(insert(Connection).values(made))
+            except IntegrityError:
+                session.execute(known)  # another process was first
 
     def subscribe(
         self,
