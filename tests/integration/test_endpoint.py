@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,8 +80,8 @@ class Endpoint:
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    engine = open_engine(database_url)
+def store(tmp_path: Path) -> Iterator[Store]:
+    engine = open_engine(f"sqlite:///{tmp_path}/keys.db")
     MIGRATIONS.up(engine)
     yield Store(engine)
     engine.dispose()

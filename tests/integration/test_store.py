@@ -99,28 +99,24 @@ def run(folder: Path, *words: str, **settings: str) -> subprocess.CompletedProce
     )
 
 
-def test_operator_keeps_keys(database_url: str, tmp_path: Path) -> None:
+def test_operator_keeps_keys(tmp_path: Path) -> None:
     """Create, list, top up, deactivate, take it back: each says what it did or what to do."""
-
-    def run_on(*words: str) -> subprocess.CompletedProcess[str]:
-        return run(tmp_path, *words, DATABASE_URL=database_url)
-
-    assert "run 'python -m connector migrate'" in run_on("keys", "list").stderr
-    assert run_on("migrate").returncode == 0
-    assert "No keys yet. Create one" in run_on("keys", "list").stdout
-    assert "No requests yet." in run_on("keys", "requests").stdout
-    made = run_on("keys", "create", "--name", "Ada", "--credits", "10")
+    assert "run 'python -m connector migrate'" in run(tmp_path, "keys", "list").stderr
+    assert run(tmp_path, "migrate").returncode == 0
+    assert "No keys yet. Create one" in run(tmp_path, "keys", "list").stdout
+    assert "No requests yet." in run(tmp_path, "keys", "requests").stdout
+    made = run(tmp_path, "keys", "create", "--name", "Ada", "--credits", "10")
     key = made.stdout.strip()
     assert key.startswith("sk_")
     assert "not shown again" in made.stderr
     assert "10 credits" in made.stderr
-    assert "15 credits now" in run_on("keys", "top-up", "1", "5").stdout
-    assert "inactive now" in run_on("keys", "deactivate", "1").stdout
-    listed = run_on("keys", "list").stdout
+    assert "15 credits now" in run(tmp_path, "keys", "top-up", "1", "5").stdout
+    assert "inactive now" in run(tmp_path, "keys", "deactivate", "1").stdout
+    listed = run(tmp_path, "keys", "list").stdout
     assert "Ada" in listed
     assert "inactive" in listed
     assert key not in listed
-    assert "active now" in run_on("keys", "activate", "1").stdout
+    assert "active now" in run(tmp_path, "keys", "activate", "1").stdout
 
 
 @pytest.mark.parametrize(
