@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from connector.domain.answers import Page
@@ -22,11 +23,13 @@ from connector.domain.events import sample_event
 from connector.domain.ports import Clock, SubscriptionStore, WatchStore
 from connector.domain.subscriptions import Subscription
 from connector.services.subscribing import Subscribing, terms_of
-from connector.services.watching import LEASE, Watcher
+from connector.services.watching import Watcher
 
 MAX_EVENTS: Final = 100
 # With less than this part of the time left, what is still due waits for the next poll.
 _ENOUGH: Final = 1 / 3
+# What a claim lasts beyond the look, to keep what it brought; who polls next waits no longer for it.
+_AFTERWARDS: Final = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +76,8 @@ class Polling:
         """Looks at what is due while there is time; answers the last problem."""
         problem: ConnectorError | None = None
         while caller.deadline.remaining() > caller.deadline.seconds * _ENOUGH:
-            due = self.watches.claim_for(subscription.id, self.clock.now(), lease=LEASE, limit=1)
+            lease = timedelta(seconds=caller.deadline.remaining()) + _AFTERWARDS
+            due = self.watches.claim_for(subscription.id, self.clock.now(), lease=lease, limit=1)
             if not due:
                 break
             problem = self.watcher.look(due[0], caller) or problem

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -22,7 +23,10 @@ BEAT_SECONDS: Final = 10.0
 
 @dataclass(kw_only=True)
 class Worker:
-    """One process. `threads` looks and tries at a time; what is claimed at a stop is finished."""
+    """One process. `threads` looks and tries at a time; what is claimed at a stop is finished.
+
+    A claim ends by itself after its lease, when its holder was killed.
+    """
 
     name: str
     watches: WatchStore
@@ -32,6 +36,8 @@ class Worker:
     courier: Courier
     clock: Clock
     threads: int
+    delivery_lease: timedelta = delivering.LEASE
+    watch_lease: timedelta = watching.LEASE
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
@@ -48,8 +54,15 @@ class Worker:
                 begun = self._begin(pool, free) if free else []
                 in_flight.update(begun)
                 if not begun:
-                    self.stopping.wait(IDLE_SECONDS)
+                    self._pause(in_flight)
         self._safely(partial(self.workers.leave, self.name))
+
+    def _pause(self, in_flight: set[Future[Any]]) -> None:
+        """Until a thread is free, or there may be something new."""
+        if in_flight:
+            wait(in_flight, IDLE_SECONDS, FIRST_COMPLETED)
+        else:
+            self.stopping.wait(IDLE_SECONDS)
 
     def _beat(self) -> None:
         self.workers.beat(self.name, self.clock.now())
@@ -60,11 +73,11 @@ class Worker:
 
         def claim() -> None:
             now = self.clock.now()
-            for due in self.deliveries.claim_due(now, lease=delivering.LEASE, limit=free):
+            for due in self.deliveries.claim_due(now, lease=self.delivery_lease, limit=free):
                 begun.append(pool.submit(self._safely, partial(self.courier.deliver, due)))
             room = free - len(begun)
             if room:
-                for watch in self.watches.claim_due(now, lease=watching.LEASE, limit=room):
+                for watch in self.watches.claim_due(now, lease=self.watch_lease, limit=room):
                     begun.append(pool.submit(self._safely, partial(self.watcher.look, watch)))
 
         self._safely(claim)
