@@ -4,7 +4,7 @@ BIN := .venv/bin
 ENGINE := platforms/zapier/node_modules/.package-lock.json
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test check platforms tools
+.PHONY: help run test soak check platforms tools
 .DEFAULT_GOAL := help
 
 help: ## say what can be made
@@ -15,6 +15,11 @@ run: .venv/installed ## install, migrate and serve everything on one port (PORT=
 
 test: tools check $(ENGINE) ## install what the tests need and run them all
 	$(BIN)/python -m pytest
+
+soak: tools .venv/installed-dev ## kill processes for some minutes, and see that nothing is lost
+	$(BIN)/python -m tests.soak
+	$(BIN)/python -m tests.soak --fault ack-first
+	$(BIN)/python -m tests.soak --fault short-lease
 
 check: .venv/installed-dev ## types, style and the direction of imports
 	$(BIN)/ruff check .
