@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from threading import Lock
 from typing import Any, Final
 
 from psycopg.types.string import StrDumper
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 
 _WRITES: Final = "writes"
+_TURN: Final = "turn"
 # A failure is logged with its statement; keys and callbacks' addresses are in the parameters.
 _ALWAYS: Final[dict[str, Any]] = {"hide_parameters": True}
 _POSTGRESQL: Final[dict[str, Any]] = {
@@ -47,6 +49,8 @@ def open_engine(url: str) -> Engine:
         engine = create_engine(address, **_ALWAYS)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+        # SQLite itself lets who waits sleep and try again; threads hand over to each other at once.
+        engine.update_execution_options(**{_TURN: Lock()})
     return engine
 
 
@@ -57,7 +61,12 @@ def writing(engine: Engine) -> Iterator[Connection]:
     SQLite lets one in at a time. PostgreSQL lets them in together, each statement seeing what
     others have committed before it.
     """
-    with engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+    turn = engine.get_execution_options().get(_TURN, nullcontext())
+    with (
+        turn,
+        engine.connect().execution_options(**{_WRITES: True}) as connection,
+        connection.begin(),
+    ):
         yield connection
 
 
