@@ -18,6 +18,8 @@ from connector.services.watching import Watcher
 
 log = logging.getLogger(__name__)
 IDLE_SECONDS: Final = 0.5
+# A claim costs the same for one piece of work as for many: those that end shortly are replaced at once.
+GATHER_SECONDS: Final = 0.02
 BEAT_SECONDS: Final = 10.0
 
 
@@ -53,13 +55,14 @@ class Worker:
                 free = self.threads - len(in_flight)
                 begun = self._begin(pool, free) if free else []
                 in_flight.update(begun)
-                if not begun:
-                    self._pause(in_flight)
+                self._pause(in_flight, begun)
         self._safely(partial(self.workers.leave, self.name))
 
-    def _pause(self, in_flight: set[Future[Any]]) -> None:
-        """Until a thread is free, or there may be something new."""
-        if in_flight:
+    def _pause(self, in_flight: set[Future[Any]], begun: list[Future[Any]]) -> None:
+        """Until threads are free, or there may be something new."""
+        if begun:
+            self.stopping.wait(GATHER_SECONDS)
+        elif in_flight:
             wait(in_flight, IDLE_SECONDS, FIRST_COMPLETED)
         else:
             self.stopping.wait(IDLE_SECONDS)

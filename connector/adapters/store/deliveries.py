@@ -40,6 +40,8 @@ class Deliveries:
         token = secrets.token_hex(16)
         with writing(self._engine) as session:
             chosen = session.execute(_due(to_ms(now), limit)).scalars().all()
+            if not chosen:
+                return []
             claim = (
                 update(Delivery)
                 # Asked again: on PostgreSQL another worker may have been first, and be done already.

@@ -71,6 +71,8 @@ class Watches:
         token = secrets.token_hex(16)
         with writing(self._engine) as session:
             ids = session.execute(due).scalars().all()
+            if not ids:
+                return []
             claim = update(Watch).where(Watch.id.in_(ids))
             claimed = {"claim_token": token, "lease_until": to_ms(now + lease)}
             session.execute(claim.values(claimed))
