@@ -4,7 +4,7 @@ BIN := .venv/bin
 ENGINE := platforms/zapier/node_modules/.package-lock.json
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test soak check platforms tools
+.PHONY: help run test soak bench check platforms tools
 .DEFAULT_GOAL := help
 
 help: ## say what can be made
@@ -20,6 +20,9 @@ soak: tools .venv/installed-dev ## kill processes for some minutes, and see that
 	$(BIN)/python -m tests.soak
 	$(BIN)/python -m tests.soak --fault ack-first
 	$(BIN)/python -m tests.soak --fault short-lease
+
+bench: tools .venv/installed-dev ## measure, and write benchmarks/RESULTS.md again
+	$(BIN)/python -m benchmarks.watcher
 
 check: .venv/installed-dev ## types, style and the direction of imports
 	$(BIN)/ruff check .

@@ -1,0 +1,46 @@
+"""An upstream that answers every profile after a while, holding thousands of requests at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+
+from tests.watched import profile
+
+_BODY = json.dumps(profile("bench", videos=5, signature="x" * 80)).encode()
+_HEAD = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(_BODY)}\r\n\r\n"
+_ANSWER = _HEAD.encode() + _BODY
+
+
+async def _serve(delay_seconds: float) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+                await reader.readexactly(int(head.partition("content-length: ")[2].split()[0]))
+                await asyncio.sleep(delay_seconds)
+                writer.write(_ANSWER)
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=4096)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+@contextlib.contextmanager
+def running_upstream(delay_seconds: float) -> Iterator[str]:
+    """Its address; in a process of its own, so that it takes nothing from what is measured."""
+    import subprocess
+
+    command = [sys.executable, "-m", "benchmarks.upstream", str(delay_seconds)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        process.kill()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(float(sys.argv[1])))
