@@ -30,7 +30,7 @@ from connector.services.handlers import HANDLERS
 from connector.services.universal import call_api
 from connector.services.working import Worker
 from connector.watching import Watching
-from connector.web.app import create_app, single_slashes
+from connector.web.app import MAX_BODY_BYTES, create_app, single_slashes
 from connector.web.errors import REFUSALS, STATUSES
 from connector.web.routes import UseCases
 from connector.web.viewer import FILE_KINDS
@@ -224,7 +224,7 @@ def _connector(
 
 
 def _guarded(application: WSGIApplication) -> WSGIApplication:
-    return whole_bodies(single_slashes(application))
+    return whole_bodies(single_slashes(application), longest=MAX_BODY_BYTES)
 
 
 def _either(connector: WSGIApplication, endpoint: WSGIApplication) -> WSGIApplication:

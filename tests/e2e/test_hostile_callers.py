@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import requests
 
+from connector.web.app import MAX_BODY_BYTES as CONNECTOR_LIMIT
+from profile_api.app import MAX_BODY_BYTES as ENDPOINT_LIMIT
 from schemas.errors import ErrorBody
 from schemas.fields import declared_fields
 from tests.running import FakeUpstream, Server, reply
@@ -174,3 +176,28 @@ def test_monstrous_names_are_answered_in_time(upstream: FakeUpstream, front: Ser
     )
     assert response.status_code == 200
     assert len(response.content) < 10_000
+
+
+LIMITS = {
+    "/zapier/actions/get_profile": CONNECTOR_LIMIT,
+    "/zapier/hooks": CONNECTOR_LIMIT,
+    "/api/v1/get-tiktok-profile": ENDPOINT_LIMIT,
+}
+
+
+@pytest.mark.parametrize(("path", "limit"), LIMITS.items())
+@pytest.mark.parametrize("chunked", [False, True], ids=["sized", "chunked"])
+def test_body_may_have_the_limit_and_not_a_byte_more(
+    server: Server, path: str, limit: int, chunked: bool
+) -> None:
+    """What is too long is refused as such, unpaid; what is just short enough is read."""
+    key, key_id = server.new_key(credits=2)
+    for extra, status in ((0, 400), (1, 413)):
+        body = json.dumps({"handle": ""}).encode().ljust(limit + extra)
+        head = f"Content-Length: {len(body)}"
+        if chunked:
+            head = "Transfer-Encoding: chunked"
+            body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+        answered, _, said = send(server, post(path, key, f"{JSON}\r\n{head}", body))
+        assert answered == status, said
+    assert server.credits_of(key_id) == 2
