@@ -26,13 +26,13 @@ from connector.config import Settings, SettingsError
 from connector.exports.openapi import openapi_document
 from connector.exports.openapi.responses import Door
 from connector.services.account import describe_account
-from connector.services.handlers import HANDLERS
+from connector.services.handlers import LOOK_UPS, SUBSCRIPTIONS, Handlers
 from connector.services.universal import call_api
 from connector.services.working import Worker
 from connector.watching import Watching
 from connector.web.app import MAX_BODY_BYTES, create_app, single_slashes
 from connector.web.errors import REFUSALS, STATUSES
-from connector.web.routes import UseCases
+from connector.web.routes import UseCase, UseCases
 from connector.web.viewer import FILE_KINDS
 from profile_api.keys import TEST_KEY
 from profile_api.migrate import MIGRATIONS as ENDPOINT_TABLES
@@ -204,8 +204,8 @@ def _connector(
     watching = Watching(settings, engine, profiles)
     use_cases = UseCases(
         handlers={
-            key: partial(handler, profiles=profiles, clock=clock)
-            for key, handler in HANDLERS.items()
+            **_handed(LOOK_UPS, profiles=profiles, clock=clock),
+            **_handed(SUBSCRIPTIONS, hooks=watching.hooks),
         },
         poll=watching.polling.poll,
         hooks=watching.hooks,
@@ -221,6 +221,10 @@ def _connector(
         clock=clock,
         max_deadline_seconds=settings.connector_deadline_seconds,
     )
+
+
+def _handed(handlers: Handlers, **collaborators: object) -> dict[str, UseCase]:
+    return {key: partial(handler, **collaborators) for key, handler in handlers.items()}
 
 
 def _guarded(application: WSGIApplication) -> WSGIApplication:

@@ -24,6 +24,7 @@ from connector.exports.zapier_promises import broken_promises
 from connector.web import errors
 from schemas.catalog import CATALOG, Action, Catalog
 from schemas.events import EventHead
+from schemas.hooks import Hook
 from schemas.video import Video
 
 DOCUMENTS: Final = (
@@ -41,10 +42,11 @@ def document_tables(catalog: Catalog) -> dict[str, str]:
     """Each table of the documents by the name of its marker."""
     return {
         "catalog": catalog_table(catalog),
-        "inputs": inputs_table(catalog),
+        "inputs": inputs_table(catalog, name=lambda step: f"`{step.key}`"),
         "fields": fields_table(catalog.actions[0].output),
         "video-keys": keys_list(Video),
         "event-fields": fields_table(EventHead),
+        "hook-fields": fields_table(Hook),
         **_platform_tables(
             catalog, "zapier", case=title_case, name=lambda step: title_case(step.label)
         ),
@@ -78,11 +80,11 @@ def _platform_tables(
     case: Callable[[str], str],
     name: Callable[[Action], str],
 ) -> dict[str, str]:
-    action = catalog.actions[0]
     return {
         f"{platform}-steps": steps_table(catalog, name=name),
-        f"{platform}-inputs": mapping_table(action.input, case=case),
-        f"{platform}-fields": mapping_table(action.output, case=case),
+        f"{platform}-inputs": inputs_table(catalog, name=name, case=case),
+        f"{platform}-event-fields": mapping_table(EventHead, case=case),
+        f"{platform}-fields": mapping_table(catalog.actions[0].output, case=case),
     }
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import Any, Literal
 
 from marshmallow import Schema
 
 from schemas.account import Account, Credentials
 from schemas.events import EventRow
 from schemas.fields import sample_of
+from schemas.hooks import Hook, HookEnd
 from schemas.inputs import ChangesInput, MilestoneInput, ProfileInput, SnapshotInput, WatchInput
 from schemas.profile import SAMPLE_FETCHED_AT, ProfileRow
 from schemas.universal import ENDPOINTS, RequestInput, RequestOutput
+from schemas.watching import UnwatchProfileInput, watch_profile_input
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,10 @@ class Connection:
 
 @dataclass(frozen=True)
 class Action:
-    """Does one thing for one input and answers one object."""
+    """Does one thing for one input and answers one object.
+
+    `effect` is on what the connector keeps: only reading costs credits.
+    """
 
     key: str
     label: str
@@ -45,6 +50,8 @@ class Action:
     description: str
     input: type[Schema]
     output: type[Schema]
+    _: KW_ONLY
+    effect: Literal["read", "create", "delete"] = "read"
 
     @property
     def sample(self) -> dict[str, Any]:
@@ -73,6 +80,17 @@ class Trigger(Action):
         """An event of its own kind."""
         return {**super().sample, **self.sample_event}
 
+    @property
+    def instant(self) -> Trigger:
+        """The same as it is offered beside the polled one: sent, not asked for."""
+        return replace(
+            self,
+            key=f"{self.key}_instant",
+            label=f"{self.label} (instant)",
+            watch_label=f"{self.watch_label} (instant)",
+            description=f"{self.description.removesuffix('.')}, as soon as it is noticed.",
+        )
+
 
 @dataclass(frozen=True)
 class PickList:
@@ -100,6 +118,12 @@ class Catalog:
         yield from self.actions
         yield from self.searches
 
+    @property
+    def polled_and_instant(self) -> Iterator[Trigger]:
+        """Each trigger in the two ways in which platforms offer it, side by side."""
+        for trigger in self.triggers:
+            yield from (trigger, trigger.instant)
+
 
 _ROW = sample_of(EventRow)
 
@@ -110,6 +134,63 @@ def _sample_event(event_type: str, what: object, **values: object) -> dict[str, 
     head = {"event_id": event_id, "id": event_id, "event_type": event_type}
     return {**head, "changed_fields": [], "changes": [], **values}
 
+
+TRIGGERS = (
+    Trigger(
+        key="new_video",
+        label="New video",
+        watch_label="Watch new videos",
+        noun="Video",
+        description="Triggers when a watched profile posts a video.",
+        input=WatchInput,
+        output=EventRow,
+        sample_event=_sample_event("new_video", _ROW["latest_video_id"]),
+    ),
+    Trigger(
+        key="profile_changed",
+        label="Profile changed",
+        watch_label="Watch profile changes",
+        noun="Change",
+        description="Triggers when a watched profile changes its name, bio, picture or the like.",
+        input=ChangesInput,
+        output=EventRow,
+        sample_event={},
+    ),
+    Trigger(
+        key="follower_milestone",
+        label="Follower milestone",
+        watch_label="Watch follower milestones",
+        noun="Milestone",
+        description="Triggers when the followers of a watched profile reach a number.",
+        input=MilestoneInput,
+        output=EventRow,
+        sample_event=_sample_event(
+            "follower_milestone", "followers:4100000", milestone=4_100_000
+        ),
+    ),
+    Trigger(
+        key="stats_snapshot",
+        label="Stats snapshot",
+        watch_label="Watch stats snapshots",
+        noun="Snapshot",
+        description="Triggers when it is time to report the counts of a watched profile.",
+        input=SnapshotInput,
+        output=EventRow,
+        sample_event=_sample_event("stats_snapshot", f"stats:{SAMPLE_FETCHED_AT[:10]}"),
+    ),
+    Trigger(
+        key="profile_unavailable",
+        label="Profile unavailable",
+        watch_label="Watch unavailable profiles",
+        noun="Status",
+        description="Triggers when a watched profile is gone, went private or is back again.",
+        input=WatchInput,
+        output=EventRow,
+        sample_event=_sample_event(
+            "profile_private", "profile_private:5d1e8a90c3b7:42", lookup_status="private"
+        ),
+    ),
+)
 
 CATALOG = Catalog(
     product=Product(
@@ -132,6 +213,26 @@ CATALOG = Catalog(
             input=ProfileInput,
             output=ProfileRow,
         ),
+        Action(
+            key="watch_profile",
+            label="Watch a profile",
+            noun="Subscription",
+            description="Creates a subscription that sends a profile's events to an address of yours.",
+            input=watch_profile_input(
+                {trigger.key: (trigger.label, trigger.input) for trigger in TRIGGERS}
+            ),
+            output=Hook,
+            effect="create",
+        ),
+        Action(
+            key="unwatch_profile",
+            label="Stop watching a profile",
+            noun="Subscription",
+            description="Deletes a subscription, so that nothing more is sent.",
+            input=UnwatchProfileInput,
+            output=HookEnd,
+            effect="delete",
+        ),
     ),
     searches=(
         Search(
@@ -143,62 +244,7 @@ CATALOG = Catalog(
             output=ProfileRow,
         ),
     ),
-    triggers=(
-        Trigger(
-            key="new_video",
-            label="New video",
-            watch_label="Watch new videos",
-            noun="Video",
-            description="Triggers when a watched profile posts a video.",
-            input=WatchInput,
-            output=EventRow,
-            sample_event=_sample_event("new_video", _ROW["latest_video_id"]),
-        ),
-        Trigger(
-            key="profile_changed",
-            label="Profile changed",
-            watch_label="Watch profile changes",
-            noun="Change",
-            description="Triggers when a watched profile changes its name, bio, picture or the like.",
-            input=ChangesInput,
-            output=EventRow,
-            sample_event={},
-        ),
-        Trigger(
-            key="follower_milestone",
-            label="Follower milestone",
-            watch_label="Watch follower milestones",
-            noun="Milestone",
-            description="Triggers when the followers of a watched profile reach a number.",
-            input=MilestoneInput,
-            output=EventRow,
-            sample_event=_sample_event(
-                "follower_milestone", "followers:4100000", milestone=4_100_000
-            ),
-        ),
-        Trigger(
-            key="stats_snapshot",
-            label="Stats snapshot",
-            watch_label="Watch stats snapshots",
-            noun="Snapshot",
-            description="Triggers when it is time to report the counts of a watched profile.",
-            input=SnapshotInput,
-            output=EventRow,
-            sample_event=_sample_event("stats_snapshot", f"stats:{SAMPLE_FETCHED_AT[:10]}"),
-        ),
-        Trigger(
-            key="profile_unavailable",
-            label="Profile unavailable",
-            watch_label="Watch unavailable profiles",
-            noun="Status",
-            description="Triggers when a watched profile is gone, went private or is back again.",
-            input=WatchInput,
-            output=EventRow,
-            sample_event=_sample_event(
-                "profile_private", "profile_private:5d1e8a90c3b7:42", lookup_status="private"
-            ),
-        ),
-    ),
+    triggers=TRIGGERS,
     universal=Action(
         key="request",
         label="Make an API call",

@@ -57,22 +57,25 @@ def fields_table(schema: type[Schema]) -> str:
     )
 
 
-def inputs_table(catalog: Catalog) -> str:
-    """Every input of actions, searches and triggers, with what takes it."""
+def inputs_table(
+    catalog: Catalog, *, name: Callable[[Action], str], case: Callable[[str], str] = str
+) -> str:
+    """Every input of actions, searches and triggers, with what takes it by `name`."""
     takers: dict[tuple[str, str, str, str], list[str]] = {}
     for step in (*catalog, *catalog.triggers):
         for key, f in declared_fields(step.input).items():
             kind = KINDS[type(f)] + (", required" if f.required else "")
-            takers.setdefault((f"`{key}`", label_of(f), kind, help_of(f)), []).append(step.key)
+            cells = (f"`{key}`", case(label_of(f)), kind, help_of(f))
+            takers.setdefault(cells, []).append(name(step))
     return table(
         ("input", "label", "kind", "what it is", "for"),
-        ((*cells, ", ".join(f"`{key}`" for key in keys)) for cells, keys in takers.items()),
+        ((*cells, ", ".join(names)) for cells, names in takers.items()),
     )
 
 
 def steps_table(catalog: Catalog, *, name: Callable[[Action], str]) -> str:
     """Triggers, actions and searches by the names that a platform shows."""
-    steps = (*catalog.triggers, *catalog)
+    steps = (*catalog.polled_and_instant, *catalog)
     return table(("step", "what it does"), ((name(step), step.description) for step in steps))
 
 

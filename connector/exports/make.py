@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from connector.exports import make_requests
@@ -49,6 +50,7 @@ def render_make(catalog: Catalog, statuses: Iterable[int], base_url: str) -> dic
     components = [
         _connection(catalog, base_url, error),
         *_modules(catalog),
+        *map(partial(_webhook, catalog), catalog.triggers),
         *_pick_lists(catalog),
     ]
     contents: dict[str, Any] = {
@@ -87,11 +89,8 @@ def _modules(catalog: Catalog) -> Iterator[Component]:
     for told in catalog.triggers:
         form = [*parameters(told.input), _LIMIT]
         module = _module(catalog, told, "trigger", make_requests.trigger(told), form)
-        yield replace(
-            module,
-            about={**module.about, "label": make_label(told)},
-            codes={**module.codes, "epoch": make_requests.epoch()},
-        )
+        yield replace(module, codes={**module.codes, "epoch": make_requests.epoch()})
+        yield _instant(catalog, told)
     for item in catalog.actions:
         yield _module(catalog, item, "action", make_requests.action(item), parameters(item.input))
     for found in catalog.searches:
@@ -109,11 +108,10 @@ def _module(
     form: list[Spec],
 ) -> Component:
     about = {
-        "label": item.label,
+        "label": make_label(item),
         "description": item.description,
         "moduleType": kind,
-        # The connector only reads.
-        **({"actionCrud": "read"} if kind == "action" else {}),
+        **({"actionCrud": item.effect} if kind == "action" else {}),
         "connection": catalog.product.key,
     }
     codes = {
@@ -126,6 +124,32 @@ def _module(
     }
     name = UNIVERSAL_ID if kind == "universal" else camel(item.key)
     return Component("module", name, about, codes)
+
+
+def _instant(catalog: Catalog, told: Trigger) -> Component:
+    """The module of a webhook, which has the connection and asks for everything itself."""
+    module = _module(catalog, told.instant, "instant_trigger", {}, [])
+    about = {key: value for key, value in module.about.items() if key != "connection"}
+    return replace(module, about={**about, "webhook": camel(told.key)})
+
+
+def _webhook(catalog: Catalog, told: Trigger) -> Component:
+    """One for each trigger, since Make hands only a webhook's own form to what attaches it."""
+    return Component(
+        "webhook",
+        camel(told.key),
+        {
+            "label": told.watch_label,
+            "webhookType": "web",
+            "connection": catalog.product.key,
+        },
+        {
+            "communication": make_requests.delivered(),
+            "params": parameters(told.input),
+            "attach": make_requests.attach(told),
+            "detach": make_requests.detach(),
+        },
+    )
 
 
 def _call_form(catalog: Catalog) -> list[Spec]:
@@ -160,7 +184,7 @@ def _pick_lists(catalog: Catalog) -> Iterator[Component]:
 
 
 def _groups(catalog: Catalog) -> list[dict[str, Any]]:
-    groups = {"Triggers": [camel(trigger.key) for trigger in catalog.triggers]}
+    groups = {"Triggers": [camel(trigger.key) for trigger in catalog.polled_and_instant]}
     for item in catalog:
         groups.setdefault(f"{item.noun}s", []).append(camel(item.key))
     groups["Other"] = [UNIVERSAL_ID]

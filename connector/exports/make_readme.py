@@ -37,7 +37,7 @@ def render_readme(
 
 
 def _modules(catalog: Catalog, universal_id: str) -> str:
-    rows = [(camel(t.key), t.watch_label, t.description) for t in catalog.triggers]
+    rows = [(camel(t.key), t.watch_label, t.description) for t in catalog.polled_and_instant]
     rows += [(camel(item.key), item.label, item.description) for item in catalog]
     rows.append((universal_id, catalog.universal.label, catalog.universal.description))
     return table(

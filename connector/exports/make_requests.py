@@ -12,6 +12,8 @@ from schemas.fields import declared_fields
 
 PLATFORM: Final = next(platform for platform in PLATFORMS if platform.key == "make")
 SANITIZED: Final = {"sanitize": ["request.headers.authorization"]}
+# Signs what is sent to a subscription.
+_SANITIZED_SECRET: Final = {"sanitize": [*SANITIZED["sanitize"], "response.body.secret"]}
 # Make ends a module after about 40 s; the connector's own answer, which says more, comes first.
 TIMEOUT_MILLISECONDS: Final = round(PLATFORM.deadline_seconds * 1000) + 3000
 _GATEWAYS: Final = range(500, 505)
@@ -87,6 +89,7 @@ def action(item: Action) -> Request:
     return {
         **_post(f"actions/{item.key}", item),
         "response": {"valid": _valid(item), "output": "{{body}}"},
+        **({"log": _SANITIZED_SECRET} if "secret" in declared_fields(item.output) else {}),
     }
 
 
@@ -116,6 +119,31 @@ def trigger(item: Trigger) -> Request:
         "trigger": {"type": "id", "order": "desc", "id": "{{item.event_sequence}}"}
     }
     return listed
+
+
+def attach(item: Trigger) -> Request:
+    """Subscribes the webhook's address when a person makes one, and keeps what ends it."""
+    return {
+        "url": f"/{PLATFORM.key}/hooks",
+        "method": "POST",
+        "body": {
+            "trigger": item.key,
+            "target_url": "{{webhook.url}}",
+            "inputs": mapped(item.input),
+        },
+        "response": {"data": {"externalHookId": "{{body.id}}"}},
+        "log": _SANITIZED_SECRET,
+    }
+
+
+def detach() -> Request:
+    """Ends the subscription when the webhook is deleted."""
+    return {"url": f"/{PLATFORM.key}/hooks/{{{{webhook.externalHookId}}}}", "method": "DELETE"}
+
+
+def delivered() -> Request:
+    """What a delivery puts out: one event, as it was sent."""
+    return {"output": "{{body}}"}
 
 
 def epoch() -> Request:

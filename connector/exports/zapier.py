@@ -1,6 +1,7 @@
 """The Zapier integration, rendered from the catalog: a package that Zapier's own tool pushes as it is.
 
-Everything in it is data but one function, which turns error answers into Zapier's errors.
+Everything in it is data but two functions: one turns error answers into Zapier's errors, one hands on
+what was delivered.
 """
 
 from __future__ import annotations
@@ -42,8 +43,12 @@ _SMALL_WORDS: Final = frozenset(
 )
 
 # 429 comes here too (a flag says so), since Zapier's own error for it gives no reason.
-_ERRORS: Final = """\
+# What subscribing answers is kept with the Zap, where only the id has a use.
+_ANSWERED: Final = """\
 if (response.status < 400) {
+  if (bundle.targetUrl && response.data) {
+    delete response.data.secret;
+  }
   return response;
 }
 const body = response.data && typeof response.data === 'object' ? response.data : {};
@@ -89,9 +94,11 @@ def zapier_definition(catalog: Catalog) -> dict[str, Any]:
         "requestTemplate": {
             "headers": {"Authorization": f"Bearer {{{{bundle.authData.{credential}}}}}"}
         },
-        "afterResponse": [{"source": _ERRORS, "args": ["response", "z", "bundle"]}],
+        "afterResponse": [{"source": _ANSWERED, "args": ["response", "z", "bundle"]}],
         "flags": {"throwForThrottlingEarly": False},
-        "triggers": {t.key: _trigger(t) for t in catalog.triggers},
+        "triggers": {
+            step["key"]: step for t in catalog.triggers for step in (_trigger(t), _hook(t))
+        },
         "creates": {a.key: _step(a, f"/actions/{a.key}") for a in catalog.actions},
         "searches": {s.key: _step(s, f"/searches/{s.key}") for s in catalog.searches},
     }
@@ -107,6 +114,9 @@ def title_case(label: str) -> str:
 
 
 def _capitalised(word: str) -> str:
+    if re.match(r"\W*[a-z]+[A-Z]", word):
+        # A key such as (heartCount) is several words.
+        word = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", word)
     return re.sub(r"^\W*[a-z]", lambda match: match[0].upper(), word)
 
 
@@ -144,6 +154,25 @@ def _trigger(trigger: Trigger) -> dict[str, Any]:
         "params": _given(trigger) | {flag: f"{{{{bundle.meta.{flag}}}}}" for flag in flags},
     }
     return _described(trigger, perform)
+
+
+def _hook(trigger: Trigger) -> dict[str, Any]:
+    hooks = f"{_BASE_URL}/hooks"
+    hook = _described(trigger.instant, {"source": "return [bundle.cleanedRequest];"})
+    polled = _trigger(trigger)["operation"]["perform"]
+    # Inputs stand beside the rest: of those that are empty, Zapier clears the outermost only.
+    body = {"trigger": trigger.key, "target_url": "{{bundle.targetUrl}}", **_given(trigger)}
+    hook["operation"] |= {
+        "type": "hook",
+        "performSubscribe": {"method": "POST", "url": hooks, "body": body},
+        "performUnsubscribe": {
+            "method": "DELETE",
+            "url": f"{hooks}/{{{{bundle.subscribeData.id}}}}",
+        },
+        # Asked for only to show what an event looks like.
+        "performList": {**polled, "params": {**polled["params"], "isLoadingSample": "true"}},
+    }
+    return hook
 
 
 def _step(action: Action, path: str) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def test_folder_holds_generated_files_only() -> None:
 def test_modules_are_the_catalog() -> None:
     modules = {name: entry["label"] for name, entry in APP.components("module").items()}
     assert modules == {
-        **{camel(trigger.key): trigger.watch_label for trigger in CATALOG.triggers},
+        **{camel(trigger.key): trigger.watch_label for trigger in CATALOG.polled_and_instant},
         **{camel(item.key): item.label for item in CATALOG},
         "makeApiCall": CATALOG.universal.label,
     }
@@ -52,7 +52,7 @@ def test_modules_are_the_catalog() -> None:
 
 def test_new_field_and_input_reach_the_app_unasked() -> None:
     """One declaration: interface, sample, form and request follow, and no check finds a fault."""
-    (action,) = CATALOG.actions
+    action = CATALOG.actions[0]
     starred = field(Flag, label="Starred", sample=True, help="Whether it has a star.")
     moments = field(Items, label="Moments", sample=[], help="When it was seen.", of=Timestamp)
     depth = field(Text, label="Depth", sample="all", help="How much is read.", load_default="few")
@@ -80,12 +80,12 @@ def test_new_field_and_input_reach_the_app_unasked() -> None:
 
 
 def test_new_action_reaches_the_app_unasked() -> None:
-    (action,) = CATALOG.actions
+    action, *others = CATALOG.actions
     more = replace(action, key="get_video", noun="Video", label="Get a video")
-    app = render(replace(CATALOG, actions=(action, more)))
+    app = render(replace(CATALOG, actions=(action, more, *others)))
     assert faults(app) == []
     assert [group["label"] for group in app.general("groups")] == [
-        *("Triggers", "Profiles", "Videos", "Other")
+        *("Triggers", "Profiles", "Videos", "Subscriptions", "Other")
     ]
     assert app.code("module", "getVideo", "communication")["url"] == "/make/actions/get_video"
 
@@ -93,7 +93,7 @@ def test_new_action_reaches_the_app_unasked() -> None:
 @pytest.mark.parametrize("kind", [Secret, fields.Decimal])
 def test_kind_that_make_has_no_type_for_is_refused(kind: type[fields.Field[Any]]) -> None:
     """Never a guess; somebody decides how a new kind of field looks in Make."""
-    (action,) = CATALOG.actions
+    action = CATALOG.actions[0]
     odd = field(kind, label="Odd", sample=1, help="What is odd.")
     with pytest.raises(KeyError):
         render(replace(CATALOG, actions=(replace(action, output=with_output(action, odd=odd)),)))
@@ -101,7 +101,7 @@ def test_kind_that_make_has_no_type_for_is_refused(kind: type[fields.Field[Any]]
 
 def test_action_whose_empty_answer_looks_like_any_is_refused() -> None:
     """A get module must not put out an empty bundle."""
-    (action,) = CATALOG.actions
+    action = CATALOG.actions[0]
     output = {key: kind for key, kind in declared_fields(action.output).items() if key != "handle"}
     changed = replace(action, output=Schema.from_dict(output))
     with pytest.raises(ValueError, match="get_profile: no output key"):

@@ -13,7 +13,7 @@ from tests.make_app.breaking import Change, broken, clear, drop, put, rename, re
 from tests.make_app.checks import CHECKS, faults
 from tests.make_app.checks.errors import error_faults
 from tests.make_app.checks.expressions import expression_faults
-from tests.make_app.checks.modules import group_faults, module_faults
+from tests.make_app.checks.modules import group_faults, module_faults, webhook_faults
 from tests.make_app.checks.references import file_faults, id_faults, reference_faults
 from tests.make_app.checks.requests import request_faults
 from tests.make_app.checks.values import row_faults, sample_faults
@@ -38,6 +38,12 @@ WATCH = "modules/newVideo/newVideo.communication.iml.json"
 WATCH_START = "modules/newVideo/newVideo.epoch.iml.json"
 CALL = "modules/makeApiCall/makeApiCall.communication.iml.json"
 CALL_FORM = "modules/makeApiCall/makeApiCall.mappable-params.iml.json"
+INSTANT = "modules/newVideoInstant/newVideoInstant.communication.iml.json"
+HOOK = "webhooks/newVideo/newVideo.communication.iml.json"
+HOOK_FORM = "webhooks/followerMilestone/followerMilestone.params.iml.json"
+ATTACH = "webhooks/followerMilestone/followerMilestone.attach.iml.json"
+DETACH = "webhooks/newVideo/newVideo.detach.iml.json"
+UNWATCH = "components/module/unwatchProfile"
 RPC = "rpcs/listEndpoints/listEndpoints.communication.iml.json"
 ENTRY = "components/module/getProfile"
 MESSAGE = "response/error/429/message"
@@ -55,6 +61,7 @@ BREAKAGES: dict[Callable[[App], list[str]], list[tuple[str, Change, str]]] = {
         (MANIFEST, put(f"{ENTRY}/connection", "gone"), "'gone', which is not there."),
         (MANIFEST, put(f"{ENTRY}/webhook", "gone"), "names the webhook 'gone'"),
         (MANIFEST, drop("components/rpc/listEndpoints/connection"), "has no connection"),
+        (MANIFEST, drop("components/webhook/newVideo/connection"), "webhook newVideo has no conn"),
         (CALL_FORM, put("0/options", "rpc://gone"), "names rpc://gone"),
     ],
     id_faults: [
@@ -65,10 +72,10 @@ BREAKAGES: dict[Callable[[App], list[str]], list[tuple[str, Change, str]]] = {
     ],
     group_faults: [
         (GROUPS, put("1/modules", ["getProfile"]), "findProfile is in no group."),
-        (GROUPS, put("2/modules", ["makeApiCall", "gone"]), "The groups name gone more often"),
-        (GROUPS, put("2/modules", ["makeApiCall", "getProfile"]), "name getProfile more often"),
+        (GROUPS, put("3/modules", ["makeApiCall", "gone"]), "The groups name gone more often"),
+        (GROUPS, put("3/modules", ["makeApiCall", "getProfile"]), "name getProfile more often"),
         (GROUPS, reverse, "is not in a last group named Other."),
-        (GROUPS, put("2/label", "More"), "is not in a last group named Other."),
+        (GROUPS, put("3/label", "More"), "is not in a last group named Other."),
         (
             MANIFEST,
             put("components/module/makeApiCall/moduleType", "trigger"),
@@ -96,6 +103,16 @@ BREAKAGES: dict[Callable[[App], list[str]], list[tuple[str, Change, str]]] = {
         ),
         (WATCH_START, drop("response/limit"), "offers any number of events"),
         (
+            INSTANT,
+            put("url", "/x"),
+            "newVideoInstant has no webhook, or asks for something itself.",
+        ),
+        (
+            MANIFEST,
+            drop("components/module/newVideoInstant/webhook"),
+            "newVideoInstant has no webhook",
+        ),
+        (
             MANIFEST,
             put("components/module/findProfile/moduleType", "universal"),
             "more than one universal module.",
@@ -115,6 +132,21 @@ BREAKAGES: dict[Callable[[App], list[str]], list[tuple[str, Change, str]]] = {
         (FIND, drop("pagination"), "shows the first page only."),
         (FIND_FORM, reverse, "the limit is not the last parameter."),
     ],
+    webhook_faults: [
+        (
+            MANIFEST,
+            put("components/module/newVideoInstant/webhook", "statsSnapshot"),
+            "The webhook newVideo belongs to 0 modules.",
+        ),
+        (HOOK, put("output", "{{body.id}}"), "newVideo doesn't put out the event as it was sent."),
+        (HOOK, put("iterate", "{{body}}"), "doesn't put out the event as it was sent."),
+        (ATTACH, drop("body/target_url"), "doesn't say where events are to be sent."),
+        (ATTACH, drop("body/inputs/every"), "asks for ['every'] and doesn't send it."),
+        (ATTACH, drop("response/data/externalHookId"), "forgets what it subscribed to."),
+        (ATTACH, drop("log"), "followerMilestone logs the signing secret."),
+        (DETACH, put("method", "GET"), "newVideo doesn't end its subscription."),
+        (DETACH, put("url", "/make/hooks"), "newVideo doesn't end its subscription."),
+    ],
     request_faults: [
         (BASE, put("baseUrl", "http://connector.example.com"), "The base URL is not HTTPS"),
         (BASE, put("timeout", 40_000), "The base waits longer than a module may run."),
@@ -131,6 +163,9 @@ BREAKAGES: dict[Callable[[App], list[str]], list[tuple[str, Change, str]]] = {
         (RPC, put("url", "https://x.example.com"), "not a fixed path"),
         (CALL, put("url", "/" + "x" * 512), "that is too long."),
         (CALL, drop("body"), "makeApiCall sends no body."),
+        (ATTACH, drop("body"), "webhook followerMilestone sends no body."),
+        (DETACH, put("url", "/make/{{webhook.url}}"), "not a fixed path"),
+        (DETACH, put("response", {"data": {}}), "unknown response directives: ['data']"),
         (CALL, put("temp", {}), "has unknown directives: ['temp']"),
         (CALL, put("response/wrapper", {}), "directives: ['wrapper']"),
         (
@@ -182,6 +217,10 @@ BREAKAGES: dict[Callable[[App], list[str]], list[tuple[str, Change, str]]] = {
         (GET, put("response/output", "{{item}}"), "item can't be read"),
         (FIND, put("response/limit", "{{body.limit}}"), "body can't be read"),
         (FIND, put("pagination/qs/cursor", "{{item.cursor}}"), "item can't be read there."),
+        (FIND, put("qs/handle", "{{webhook.url}}"), "webhook can't be read there."),
+        (HOOK, put("output", "{{connection.apiKey}}"), "connection can't be read there."),
+        (ATTACH, put("body/inputs/every", "{{parameters.all}}"), "parameters.all is not declared."),
+        (DETACH, put("url", "/make/hooks/{{webhook.token}}"), "webhook.token is not declared."),
     ],
     sample_faults: [
         (GET_SAMPLE, drop("hearts"), "and the interface differ in ['hearts']."),
@@ -214,6 +253,12 @@ BREAKAGES: dict[Callable[[App], list[str]], list[tuple[str, Change, str]]] = {
             "the description isn't a sentence that starts with 'Returns '.",
         ),
         (MANIFEST, put(f"{ENTRY}/description", "Returns it"), "isn't a sentence"),
+        (
+            MANIFEST,
+            put(f"{UNWATCH}/actionCrud", "create"),
+            "unwatchProfile: the description isn't a sentence that starts with 'Creates '.",
+        ),
+        (HOOK_FORM, put("0/label", "The handles to watch"), "is not one to three plain words."),
         (GET_FORM, put("0/label", "The handle of the profile"), "is not one to three plain words."),
         (GET_FORM, put("0/label", "Handle:"), "not one to three plain words."),
         (KEY_FORM, put("0/label", "API Key"), "not one to three plain words."),

@@ -13,6 +13,7 @@ from connector.exports.zapier import render_zapier
 from schemas import fields
 from schemas.catalog import CATALOG, Catalog
 from schemas.fields import declared_fields
+from schemas.hooks import HookInput
 from schemas.video import Video
 from tests.contract.test_openapi_fields import with_field
 
@@ -98,3 +99,23 @@ def test_perform_sends_every_input_and_nothing_else(item: Any) -> None:
     wanted |= FLAGS if item in CATALOG.triggers else {}
     assert sent == {key: f"{{{{bundle.{place}.{key}}}}}" for key, place in wanted.items()}
     assert [shown["key"] for shown in operation["inputFields"]] == [*declared_fields(item.input)]
+
+
+@pytest.mark.parametrize("trigger", CATALOG.triggers, ids=lambda trigger: trigger.key)
+def test_instant_trigger_asks_and_shows_what_the_polled_one_does(trigger: Any) -> None:
+    """And sends all of it when it is switched on, with no input named as what stands beside it."""
+    steps = definition(CATALOG)["triggers"]
+    polled, hook = steps[trigger.key], steps[f"{trigger.key}_instant"]
+    for part in ("inputFields", "outputFields", "sample"):
+        assert hook["operation"][part] == polled["operation"][part]
+    assert hook["display"]["label"] == f"{polled['display']['label']} (Instant)"
+    inputs = declared_fields(trigger.input)
+    assert hook["operation"]["performSubscribe"]["body"] == {
+        "trigger": trigger.key,
+        "target_url": "{{bundle.targetUrl}}",
+        **{key: f"{{{{bundle.inputData.{key}}}}}" for key in inputs},
+    }
+    assert not set(inputs) & set(declared_fields(HookInput))
+    listing = polled["operation"]["perform"]
+    params = {**listing["params"], "isLoadingSample": "true"}
+    assert hook["operation"]["performList"] == {**listing, "params": params}

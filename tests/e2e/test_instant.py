@@ -99,8 +99,8 @@ class Product:
         return answer.json()
 
 
-@pytest.fixture
-def product(tmp_path: Path, upstream: FakeUpstream) -> Iterator[Product]:
+@contextmanager
+def running_product(folder: Path, upstream: FakeUpstream) -> Iterator[Product]:
     """Looks at watched profiles again after a second; may send to this machine."""
     upstream.answers("", reply(400, MISSING_HANDLE))
     upstream.scripts["None"] = upstream.scripts[""]
@@ -110,12 +110,18 @@ def product(tmp_path: Path, upstream: FakeUpstream) -> Iterator[Product]:
         "CONNECTOR_ALLOW_LOCAL_CALLBACKS": "true",
         "CONNECTOR_ENCRYPTION_KEYS": "SgzyCyNw8b6ZEEqEcvzvuUGsCXiWwI_PzhLs9xGGYNk=",
     }
-    with running_server(tmp_path, **settings) as server:
-        product = Product(server, settings, tmp_path)
+    with running_server(folder, **settings) as server:
+        product = Product(server, settings, folder)
         yield product
         for process in product.started:
             process.kill()
             process.wait()
+
+
+@pytest.fixture
+def product(tmp_path: Path, upstream: FakeUpstream) -> Iterator[Product]:
+    with running_product(tmp_path, upstream) as product:
+        yield product
 
 
 def until(there: Callable[[], Any], seconds: float = 100) -> Any:

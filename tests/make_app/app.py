@@ -50,6 +50,12 @@ class App:
             code = "staticParams" if watches else "mappableParams"
         return list(self.code(kind, component, code))
 
+    def requests(self, kind: str, component: str) -> dict[str, dict[str, Any]]:
+        """The component's requests by the code that holds them; of an instant trigger there are none."""
+        codes = ("attach", "detach") if kind == "webhook" else ("communication",)
+        found = {code: self.code(kind, component, code) for code in codes}
+        return {code: request for code, request in found.items() if request}
+
     def every_component(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
         """Every entry of the manifest as (kind, id, entry)."""
         for kind, entries in self.manifest["components"].items():

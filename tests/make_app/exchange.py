@@ -134,5 +134,6 @@ def _blank(line: dict[str, Any], path: list[str]) -> None:
         raise UnknownToEmulator(f"the log has no {path[0]!r}")
     for name in parents:
         line = line.get(name, {})
-    if last in line:
+    # A proxy's answer may be plain text.
+    if isinstance(line, dict) and last in line:
         line[last] = SANITIZED

@@ -23,6 +23,15 @@ class Connection:
     uid: str
 
 
+@dataclass(frozen=True)
+class Hook:
+    """A webhook as Make keeps it: the variables that it was made with, and what attaching saved."""
+
+    name: str
+    variables: Mapping[str, Any]
+    data: Mapping[str, Any]
+
+
 class Runner:
     """One app in front of the connector at `base_url`. `log` is what Make would have logged."""
 
@@ -97,14 +106,54 @@ class Runner:
                     raise UnknownToEmulator(f"an id that is no number: {number!r}")
                 yield number, item
 
+    def attach(self, module: str, connection: Connection, url: str, **given: Any) -> Hook:
+        """The webhook at `url` that a person makes for an instant trigger, by the webhook's own form."""
+        name = self._instant(module)["webhook"]
+        about = self.app.components("webhook")[name]
+        if about["webhookType"] != "web":
+            raise UnknownToEmulator(f"the webhook type {about['webhookType']!r}")
+        parameters = fill_in(self.app.form("webhook", name), given)
+        variables = self._variables(connection, parameters)
+        request = self._request("webhook", name, "attach")
+        kept = request["response"].pop("data")
+        variables["webhook"] = {"url": url}
+        answer = self._wire.send(request, variables)
+        data = evaluate(kept, {**variables, **vars(answer)})
+        return Hook(name, variables, {"url": url, **data})
+
+    def receive(self, module: str, hook: Hook, body: Any) -> Any:
+        """The bundle that an instant trigger puts out for the `body` of a delivery."""
+        refuse_unknown(
+            "an instant trigger", self.app.code("module", module, "communication"), set()
+        )
+        if self._instant(module)["webhook"] != hook.name or self.app.form("module", module):
+            raise UnknownToEmulator(f"{module} of another webhook, or with a form of its own")
+        communication = self.app.code("webhook", hook.name, "communication")
+        refuse_unknown("a webhook", communication, {"output"})
+        bundle = evaluate(communication["output"], {"body": body})
+        if not isinstance(bundle, dict):
+            raise UnknownToEmulator("a bundle that is no object")
+        return bundle
+
+    def detach(self, hook: Hook) -> Answer:
+        """What is sent when a person deletes the webhook. Make looks at the status only."""
+        request = self._request("webhook", hook.name, "detach")
+        return self._wire.send(request, {**hook.variables, "webhook": hook.data})
+
+    def _instant(self, module: str) -> dict[str, Any]:
+        entry = self.app.components("module")[module]
+        if entry["moduleType"] != "instant_trigger":
+            raise UnknownToEmulator(f"{module} is no instant trigger")
+        return entry
+
     def choices(self, rpc: str, connection: Connection) -> list[Any]:
         """The options that a select shows."""
         variables = self._variables(connection, {})
         return self._rows(self._request("rpc", rpc), variables)
 
-    def _request(self, kind: str, component: str) -> dict[str, Any]:
+    def _request(self, kind: str, component: str, code: str = "communication") -> dict[str, Any]:
         self._wire.timeout_seconds = self._base["timeout"] / 1000
-        return merged(self._base, self.app.code(kind, component, "communication"))
+        return merged(self._base, self.app.code(kind, component, code))
 
     def _variables(self, connection: Connection, parameters: Mapping[str, Any]) -> dict[str, Any]:
         return {"connection": connection.parameters, "parameters": parameters}

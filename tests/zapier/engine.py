@@ -41,6 +41,12 @@ class Engine:
         bundle = {"authData": {"api_key": api_key}, "inputData": inputs}
         return self.send({"command": "execute", "method": method, "bundle": bundle})
 
+    def hook(self, trigger: str, step: str, *, api_key: str = "", **bundle: Any) -> Any:
+        """Executes a step of an instant trigger, such as `performSubscribe`. Raises `ZapierError`."""
+        method = f"triggers.{trigger}_instant.operation.{step}"
+        whole = {"authData": {"api_key": api_key}, **bundle}
+        return self.send({"command": "execute", "method": method, "bundle": whole})
+
     def validate(self) -> list[Any]:
         """The faults that Zapier's own schema finds in the integration."""
         faults: list[Any] = self.send({"command": "validate"})

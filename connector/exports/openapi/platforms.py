@@ -85,6 +85,8 @@ class _Writer:
         }
 
     def action(self, action: Action) -> dict[str, Any]:
+        missing = (errors.ProfileNotFound,) if action.effect == "read" else ()
+        failures = (*_LOOK_UP, *missing)
         return {
             **self._head(action.key, action.label),
             "description": f"{action.description}\n\n{_QUERY_TOO}",
@@ -95,7 +97,7 @@ class _Writer:
                     self.converter.reference(action.output),
                     self._sample(action.output),
                 ),
-                **self.responses.of(413, *EVERYWHERE, errors=(*_LOOK_UP, errors.ProfileNotFound)),
+                **self.responses.of(413, *EVERYWHERE, errors=failures),
             },
         }
 

@@ -16,7 +16,11 @@ from marshmallow import Schema, fields
 from schemas.fields import Identifier, Json, Secret, Words
 
 # Kinds that are read from more than they are written as.
-_ALSO_READ_FROM: Final[Mapping[type, str]] = {Identifier: "integer", Json: "string"}
+_ALSO_READ_FROM: Final[Mapping[type, tuple[str, ...]]] = {
+    Identifier: ("integer",),
+    Json: ("string",),
+    Words: ("string", "integer"),
+}
 
 
 class SchemaConverter(OpenAPIConverter):
@@ -45,6 +49,10 @@ class SchemaConverter(OpenAPIConverter):
         if "example" in described:
             described["examples"] = [described.pop("example")]
         described.pop("x-choices", None)
+        if isinstance(field, Words) and "enum" in described:
+            # apispec takes the choices for whole lists.
+            choices = [choice for choice in described.pop("enum") if choice is not None]
+            described["items"] = {**described["items"], "enum": choices}
         if described.get("x-upstream") == ():
             del described["x-upstream"]
         return _accepting(field, described) if type(field.parent) in self.inputs else described
@@ -65,9 +73,10 @@ class SchemaConverter(OpenAPIConverter):
         """The same as a query carries them, where a number or a yes is told from other text."""
         texts = self.texts(schema)
         for key, field in schema().fields.items():
-            kinds = [k for k in self.field2property(field)["type"] if k in ("integer", "boolean")]
-            if kinds and not isinstance(field, Identifier):
-                texts[key]["type"] = kinds[0]
+            said = self.field2property(field)
+            kinds = [kind for kind in said["type"] if kind in ("integer", "boolean")]
+            if kinds and not isinstance(field, (Identifier, Words)):
+                texts[key] |= {"type": kinds[0], "examples": said["examples"]}
         return texts
 
 
@@ -75,7 +84,7 @@ def _accepting(field: fields.Field[Any], described: dict[str, Any]) -> dict[str,
     """The door counts null and `""` as absent: only what is required can't be either."""
     written = described["type"]
     kinds = [written] if isinstance(written, str) else [k for k in written if k != "null"]
-    kinds += [_ALSO_READ_FROM[type(field)]] if type(field) in _ALSO_READ_FROM else []
+    kinds += _ALSO_READ_FROM.get(type(field), ())
     if field.required:
         return described | {"type": kinds, "minLength": 1}
     return described | {"type": [*kinds, "null"]}
@@ -94,4 +103,9 @@ def _as_text(described: dict[str, Any], field: fields.Field[Any]) -> dict[str, A
     if isinstance(field, Json):
         examples = [json.dumps(example) for example in described["examples"]]
         return said | {"contentMediaType": "application/json", "examples": examples}
-    return said
+    return said | {"examples": [_written(example) for example in described["examples"]]}
+
+
+def _written(example: object) -> object:
+    """As a form carries it; what was never said stays so."""
+    return example if example is None or isinstance(example, str) else json.dumps(example)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tests.make_app.app import App
 from tests.make_app.checks.errors import error_faults
 from tests.make_app.checks.expressions import expression_faults
-from tests.make_app.checks.modules import group_faults, module_faults
+from tests.make_app.checks.modules import group_faults, module_faults, webhook_faults
 from tests.make_app.checks.references import file_faults, id_faults, reference_faults
 from tests.make_app.checks.requests import request_faults
 from tests.make_app.checks.values import sample_faults
@@ -19,6 +19,7 @@ CHECKS: tuple[Callable[[App], list[str]], ...] = (
     id_faults,
     group_faults,
     module_faults,
+    webhook_faults,
     request_faults,
     error_faults,
     expression_faults,

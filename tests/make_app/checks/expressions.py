@@ -14,13 +14,17 @@ OF_AN_ITEM = ("output", "trigger")
 
 
 def expression_faults(app: App) -> list[str]:
-    """Faults of every expression in the base, the connection, modules and pick lists."""
+    """Faults of every expression in the base, the connection, modules, webhooks and pick lists."""
     faults = [f"base: {f}" for f in _Scope(app, None, inherited=True).faults(app.general("base"))]
     for kind, name, _ in app.every_component():
         form = [entry["name"] for entry in app.form(kind, name)]
         scope = _Scope(app, form, inherited=kind != "connection")
-        request = app.code(kind, name, "communication")
-        faults += [f"{kind} {name}: {fault}" for fault in scope.faults(request)]
+        if kind == "webhook":
+            scope.of_webhook(app.code(kind, name, "attach"))
+            output = app.code(kind, name, "communication")["output"]
+            faults += [f"{kind} {name}: {fault}" for fault in scope.in_delivery(output)]
+        for request in app.requests(kind, name).values():
+            faults += [f"{kind} {name}: {fault}" for fault in scope.faults(request)]
         if "epoch" in app.components(kind)[name]["codeFiles"]:
             epoch = app.code(kind, name, "epoch")
             response = {"iterate": "", **epoch["response"]}
@@ -39,7 +43,17 @@ class _Scope:
             for name in app.components("connection")
             for entry in app.form("connection", name)
         }
+        self.webhook: set[str] = set()
         self.before = {"parameters", *(("connection",) if inherited else ())}
+
+    def of_webhook(self, attach: Mapping[str, Any]) -> None:
+        """Also its address, and what attaching saves."""
+        self.webhook = {"url", *attach["response"]["data"]}
+        self.before.add("webhook")
+
+    def in_delivery(self, output: Any) -> Iterator[str]:
+        """Faults of what a webhook puts out, which reads nothing but the delivery."""
+        yield from self._in(output, {"body"})
 
     def faults(self, request: Mapping[str, Any]) -> Iterator[str]:
         response = request.get("response", {})
@@ -65,7 +79,8 @@ class _Scope:
     def _unreadable(self, path: tuple[str, ...], known: set[str]) -> Iterator[str]:
         if path[0] not in known:
             yield f"{path[0]} can't be read there."
-        declared = {"parameters": self.form, "connection": self.connection}.get(path[0])
+        places = {"parameters": self.form, "connection": self.connection, "webhook": self.webhook}
+        declared = places.get(path[0])
         if declared is not None and (len(path) < 2 or path[1] not in declared):
             yield f"{'.'.join(path)} is not declared."
 

@@ -1,4 +1,4 @@
-"""What each type of module must and must not have, and where modules stand in the list."""
+"""What each type of module, and a webhook, must and must not have; where modules stand in the list."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from tests.make_app.app import TRIGGERS, App
+from tests.make_app.iml import paths
 
 ONE_OBJECT = ("action", "universal")
 
@@ -38,6 +39,38 @@ def _faults_of(app: App, name: str, kind: str) -> Iterator[str]:
         yield from _list_faults(app, name)
     if kind == "trigger":
         yield from _trigger_faults(app, name)
+    if kind == "instant_trigger" and (request or not app.components("module")[name].get("webhook")):
+        yield f"{name} has no webhook, or asks for something itself."
+
+
+def webhook_faults(app: App) -> list[str]:
+    """What is needed to be told, to be told all that was asked for, and to be left in peace again."""
+    served = Counter(entry.get("webhook") for entry in app.components("module").values())
+    faults = [
+        f"The webhook {name} belongs to {served[name]} modules."
+        for name in app.components("webhook")
+        if served[name] != 1
+    ]
+    return faults + [
+        f"{name} {f}" for name in app.components("webhook") for f in _hook_of(app, name)
+    ]
+
+
+def _hook_of(app: App, name: str) -> Iterator[str]:
+    attach, detach = (app.code("webhook", name, code) for code in ("attach", "detach"))
+    if app.code("webhook", name, "communication") != {"output": "{{body}}"}:
+        yield "doesn't put out the event as it was sent."
+    if attach["body"].get("target_url") != "{{webhook.url}}":
+        yield "doesn't say where events are to be sent."
+    sent = {path[-1] for value in attach["body"]["inputs"].values() for path in paths(value)}
+    if lost := {entry["name"] for entry in app.form("webhook", name)} - sent:
+        yield f"asks for {sorted(lost)} and doesn't send it."
+    if "externalHookId" not in attach["response"]["data"]:
+        yield "forgets what it subscribed to."
+    if "response.body.secret" not in attach.get("log", {}).get("sanitize", []):
+        yield "logs the signing secret."
+    if detach["method"] != "DELETE" or "{{webhook.externalHookId}}" not in detach["url"]:
+        yield "doesn't end its subscription."
 
 
 def _trigger_faults(app: App, name: str) -> Iterator[str]:

@@ -38,7 +38,7 @@ def _manifest_references(app: App) -> Iterator[str]:
         for target in ("connection", "webhook"):
             if target in entry and entry[target] not in app.components(target):
                 yield f"{kind} {name} names the {target} {entry[target]!r}, which is not there."
-        if kind in ("module", "rpc") and "connection" not in entry:
+        if kind != "connection" and app.requests(kind, name) and "connection" not in entry:
             yield f"{kind} {name} has no connection, and the base sends its key."
 
 

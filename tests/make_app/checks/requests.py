@@ -18,9 +18,10 @@ def request_faults(app: App) -> list[str]:
     base = app.general("base")
     faults = [*_base_faults(base)]
     for kind, name, _ in app.every_component():
-        request = app.code(kind, name, "communication")
-        faults += [f"{kind} {name} {fault}" for fault in _common_faults(request)]
-        faults += [f"{kind} {name} {fault}" for fault in _place_faults(kind, request, base)]
+        for code, request in app.requests(kind, name).items():
+            known = {*RESPONSE_KEYS, "data"} if code == "attach" else RESPONSE_KEYS
+            faults += [f"{kind} {name} {fault}" for fault in _common_faults(request, known)]
+            faults += [f"{kind} {name} {fault}" for fault in _place_faults(kind, request, base)]
     return faults
 
 
@@ -33,14 +34,14 @@ def _base_faults(base: Mapping[str, Any]) -> Iterator[str]:
         yield "The base logs the key."
 
 
-def _common_faults(request: Mapping[str, Any]) -> Iterator[str]:
+def _common_faults(request: Mapping[str, Any], known: set[str]) -> Iterator[str]:
     if unknown := set(request) - REQUEST_KEYS:
         yield f"has unknown directives: {sorted(unknown)}."
-    if unknown := set(request.get("response", {})) - RESPONSE_KEYS:
+    if unknown := set(request.get("response", {})) - known:
         yield f"has unknown response directives: {sorted(unknown)}."
     if len(request["url"]) > URL_CHARACTERS:
         yield "has an address that is too long."
-    if request.get("method", "GET") != "GET" and "body" not in request:
+    if request.get("method", "GET") not in ("GET", "DELETE") and "body" not in request:
         yield "sends no body."
     for path in request.get("log", {}).get("sanitize", []):
         if path.split(".")[0] not in ("request", "response"):
@@ -48,7 +49,8 @@ def _common_faults(request: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _place_faults(kind: str, request: Mapping[str, Any], base: Mapping[str, Any]) -> Iterator[str]:
-    url = request["url"]
+    # What the connector itself answered when it was attached.
+    url = request["url"].removesuffix("/{{webhook.externalHookId}}")
     if kind == "connection":
         if not url.startswith(f"{base['baseUrl']}/"):
             yield "is tested somewhere else than at the base URL."

@@ -15,7 +15,9 @@ THIRD_PARTIES = ("tiktok", "bytedance", "dumpling", "zapier")
 OPENINGS = {
     "trigger": "Triggers when ",
     "instant_trigger": "Triggers when ",
-    "action": "Returns ",
+    "read": "Returns ",
+    "create": "Creates ",
+    "delete": "Deletes ",
     "search": "Returns ",
     "universal": "Returns ",
 }
@@ -47,7 +49,7 @@ def _title_faults(app: App) -> Iterator[str]:
         if not _is_sentence_case(group["label"]):
             yield f"The group {group['label']!r} is not in sentence case."
     for name, entry in app.components("module").items():
-        opening = OPENINGS.get(entry["moduleType"], "Returns ")
+        opening = OPENINGS.get(entry.get("actionCrud", entry["moduleType"]), "Returns ")
         if not entry["description"].startswith(opening) or not entry["description"].endswith("."):
             yield f"{name}: the description isn't a sentence that starts with {opening!r}."
 
