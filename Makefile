@@ -56,5 +56,5 @@ tools:
 	@touch .venv/installed $@
 
 # Zapier's engine, as locked; scripts of packages are not run.
-$(ENGINE): platforms/zapier/package-lock.json .venv/installed-dev
+$(ENGINE): platforms/zapier/package.json platforms/zapier/package-lock.json .venv/installed-dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix platforms/zapier --ignore-scripts --no-audit --no-fund --loglevel=error
