@@ -102,7 +102,7 @@ def encryption_key() -> None:
 
 @cli.command()
 @click.argument("kind", type=click.Choice([*KINDS, "all"]), default="all")
-@click.option("--allow-removal", is_flag=True, help="Also where published Zaps would break.")
+@click.option("--allow-removal", is_flag=True, help="Also where Zaps or scenarios would break.")
 def export(kind: str, *, allow_removal: bool) -> None:
     """Write again, below this folder, what is generated from the catalog: KIND, or all of it."""
     root = Path()
@@ -112,7 +112,7 @@ def export(kind: str, *, allow_removal: bool) -> None:
     lost = [line for path, text in changed.items() for line in removals(path, _text_of(path), text)]
     if lost and not allow_removal:
         raise click.ClickException(
-            "\n".join(["Nothing was written, since Zaps would break:", *lost])
+            "\n".join(["Nothing was written, since Zaps or scenarios would break:", *lost])
             + "\nIf it must be, run it with --allow-removal."
         )
     for path, text in changed.items():

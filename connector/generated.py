@@ -19,6 +19,7 @@ from connector.exports.documents import (
     table,
 )
 from connector.exports.make import make_label, render_make
+from connector.exports.make_promises import lost_in
 from connector.exports.zapier import render_zapier, title_case
 from connector.exports.zapier_promises import broken_promises
 from connector.web import errors
@@ -120,10 +121,12 @@ KINDS: Final = tuple(_RENDERERS)
 
 def removals(path: Path, old: str | None, new: str) -> list[str]:
     """What people rely on that the file at `path` would lose, as sentences."""
-    if old is None or path.parts[-2:] != ("zapier", "definition.json"):
+    if old is None or path.suffix != ".json":
         return []
-    lost = broken_promises(json.loads(old), json.loads(new))
-    return [f"{code}: {where} {message}." for code, where, message in lost]
+    if path.parts[-2:] == ("zapier", "definition.json"):
+        lost = broken_promises(json.loads(old), json.loads(new))
+        return [f"{code}: {where} {message}." for code, where, message in lost]
+    return lost_in(path.name, json.loads(old), json.loads(new)) if "make" in path.parts else []
 
 
 def generated_files(kind: str, root: Path, catalog: Catalog = CATALOG) -> dict[str, str]:

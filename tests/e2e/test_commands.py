@@ -17,6 +17,7 @@ import pytest
 import requests
 
 from profile_api.services.samples import DOCUMENTED
+from tests.make_app.breaking import put
 from tests.running import (
     NODE,
     PLATFORM_SOURCES,
@@ -224,14 +225,33 @@ def test_drain_lets_a_look_up_finish(tmp_path: Path, upstream: FakeUpstream) -> 
         assert server.process.wait(60) == 0
 
 
-def test_export_asks_before_it_breaks_zaps(tmp_path: Path) -> None:
+PUBLISHED = {
+    "zapier": (
+        "definition.json",
+        "creates/older_step",
+        {"display": {}, "operation": {}},
+        "C001: creates.older_step is gone or hidden.",
+    ),
+    "make": (
+        "makecomapp.json",
+        "components/module/olderModule",
+        {"moduleType": "action"},
+        "The module olderModule is gone.",
+    ),
+}
+
+
+@pytest.mark.parametrize("platform", PUBLISHED)
+def test_export_asks_before_it_breaks_what_was_built(tmp_path: Path, platform: str) -> None:
     """What was published stays, unless somebody says that it may go; then the file is whole again."""
-    published = json.loads((ROOT / "platforms/zapier/definition.json").read_text("utf-8"))
-    published["creates"]["older_step"] = published["creates"]["get_profile"]
-    target = tmp_path / "platforms/zapier/definition.json"
+    name, place, older, sentence = PUBLISHED[platform]
+    current = ROOT / "platforms" / platform / name
+    published = json.loads(current.read_text("utf-8"))
+    put(place, older)(published)
+    target = tmp_path / "platforms" / platform / name
     target.parent.mkdir(parents=True)
     target.write_text(json.dumps(published))
-    command = [sys.executable, "-m", "connector", "export", "zapier"]
+    command = [sys.executable, "-m", "connector", "export", platform]
 
     def export(*options: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -246,8 +266,9 @@ def test_export_asks_before_it_breaks_zaps(tmp_path: Path) -> None:
 
     refused = export()
     assert refused.returncode != 0
-    assert "C001: creates.older_step is gone or hidden." in refused.stderr
+    assert sentence in refused.stderr
     assert "--allow-removal" in refused.stderr
-    assert "older_step" in target.read_text()
+    assert json.loads(target.read_text()) == published
+    assert list(tmp_path.rglob("*.json")) == [target]
     assert export("--allow-removal").returncode == 0
-    assert target.read_text() == (ROOT / "platforms/zapier/definition.json").read_text()
+    assert target.read_text() == current.read_text()
