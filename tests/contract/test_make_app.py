@@ -14,7 +14,7 @@ from connector.exports.make import render_make
 from connector.exports.make_fields import camel
 from connector.generated import EXAMPLE_BASE_URL, generated_files
 from connector.web.errors import REFUSALS, STATUSES
-from schemas.catalog import CATALOG, Action, Catalog
+from schemas.catalog import CATALOG, Action, Catalog, Trigger
 from schemas.fields import Flag, Items, Secret, Text, Timestamp, declared_fields, field
 from tests.make_app.app import App, load
 from tests.make_app.checks import faults
@@ -48,6 +48,31 @@ def test_modules_are_the_catalog() -> None:
     assert [APP.components("rpc")[name]["label"] for name in APP.components("rpc")] == [
         item.label for item in CATALOG.pick_lists
     ]
+
+
+@pytest.mark.parametrize("trigger", CATALOG.triggers, ids=lambda trigger: trigger.key)
+def test_instant_module_puts_out_and_asks_what_the_polled_one_does(trigger: Trigger) -> None:
+    """But for the limit: events come one at a time. Ids are permanent."""
+    polled = camel(trigger.key)
+    instant = APP.components("module")[f"{polled}Instant"]
+    assert (instant["moduleType"], instant["webhook"]) == ("instant_trigger", polled)
+    assert APP.components("module")[polled]["moduleType"] == "trigger"
+    for code in ("interface", "samples"):
+        assert APP.code("module", f"{polled}Instant", code) == APP.code("module", polled, code)
+    form = APP.form("module", polled)
+    assert APP.form("webhook", polled) == [entry for entry in form if entry["name"] != "limit"]
+    assert APP.code("webhook", polled, "attach")["body"]["trigger"] == trigger.key
+
+
+def test_modules_say_what_they_do_to_what_is_kept() -> None:
+    """Make tells people, and machines that build scenarios, which actions only read."""
+    entries = APP.components("module").values()
+    said = {entry["label"]: entry["actionCrud"] for entry in entries if "actionCrud" in entry}
+    assert said == {
+        "Get a profile": "read",
+        "Watch a profile": "create",
+        "Stop watching a profile": "delete",
+    }
 
 
 def test_new_field_and_input_reach_the_app_unasked() -> None:

@@ -110,12 +110,23 @@ KNOWN_TEXTS: dict[str, dict[str, Any]] = {
     "trigger": {"type": "string", "enum": [trigger.key for trigger in CATALOG.triggers]},
     "target_url": {"type": "string", "const": "https://hooks.example.com/1"},
     "inputs": {"type": "string", "const": '{"handles": ["ada"], "every": 1000}'},
+    **{name: KNOWN_QUERY[name] for name in ("handles", "thresholds", "watched_fields")},
+    "every": {"type": "string", "const": "1000"},
+    "poll_interval_seconds": {"type": "string", "const": "900"},
 }
 # Beside what is required: the sample data knows nothing without them.
-NEEDED = {"body": ["url", "body"], "target_url": ["trigger", "target_url", "inputs"]}
+NEEDED = {
+    "body": ["url", "body"],
+    "inputs": ["trigger", "target_url", "inputs"],
+    "thresholds": ["trigger", "target_url", "handles", "thresholds"],
+}
 KNOWN_JSON = KNOWN_TEXTS | {
     "method": {"type": ["string", "null"], "enum": ["POST", "post", None]},
     "body": BODY,
+    "handles": {"type": "array", "items": HANDLE, "minItems": 1, "maxItems": 50},
+    "thresholds": {"type": "array", "const": [1000, "5000"]},
+    "watched_fields": {"type": "array", "const": ["user_nickname", "user_verified"]},
+    "every": {"type": ["integer", "string", "null"], "enum": [1000, "1000", None]},
 }
 
 
@@ -129,7 +140,8 @@ def with_known_values(document: dict[str, Any]) -> dict[str, Any]:
                 parameter["required"] = True
         for content in operation.get("requestBody", {}).get("content", {}).values():
             narrow(content["schema"], KNOWN_TEXTS)
-    for name in ("ProfileInput", "RequestInput", "HookInput", "ProfileApiRequest"):
+    inputs = ("ProfileInput", "RequestInput", "HookInput", "WatchProfileInput")
+    for name in (*inputs, "ProfileApiRequest"):
         narrow(narrowed["components"]["schemas"][name], KNOWN_JSON)
     return narrowed
 

@@ -60,6 +60,33 @@ def test_every_sample_fits(
 
 
 @platforms
+def test_watching_fits(
+    server: Server, document: Document, key: dict[str, str], platform: str
+) -> None:
+    """Started by JSON or a form, ended twice, and refused."""
+    start, end = (f"/{platform}/actions/{name}_profile" for name in ("watch", "unwatch"))
+    target = "https://hooks.example.com/1"
+    given = {"trigger": "follower_milestone", "target_url": target, "thresholds": ["5", 10]}
+    made = ask(server, document, "POST", start, json={**given, "handles": ["ada"]}, headers=key)
+    form = {**given, "thresholds": "5,10", "every": "", "handles": "ada,bo"}
+    ask(server, document, "POST", start, data=form, headers=key)
+    for deleted in (True, False):
+        subscription = {"id": made.json()["id"]}
+        ended = ask(server, document, "POST", end, json=subscription, headers=key)
+        assert ended.json() == {**subscription, "deleted": deleted}
+    for path, body, wrong, status in (
+        (start, {**given, "handles": ["a b"]}, key, 400),
+        (start, {**given, "thresholds": [], "handles": ["ada"]}, key, 400),
+        (start, {**given, "handles": ["ada"]}, {"X-API-Key": "sk_unknown"}, 401),
+        (end, {}, key, 400),
+        (end, {"id": "\x00"}, key, 200),
+        (end, {"id": "x"}, {"X-API-Key": "sk_unknown"}, 401),
+    ):
+        refused = ask(server, document, "POST", path, json=body, headers=wrong)
+        assert refused.status_code == status
+
+
+@platforms
 @pytest.mark.parametrize("handle", RESERVED)
 def test_every_failure_fits(
     server: Server, document: Document, key: dict[str, str], platform: str, handle: str

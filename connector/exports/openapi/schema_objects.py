@@ -13,12 +13,13 @@ from apispec.ext.marshmallow.common import resolve_schema_cls
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import Schema, fields
 
-from schemas.fields import Identifier, Json, Secret, Words
+from schemas.fields import Identifier, Json, Secret, WholeNumber, Words
 
 # Kinds that are read from more than they are written as.
 _ALSO_READ_FROM: Final[Mapping[type, tuple[str, ...]]] = {
     Identifier: ("integer",),
     Json: ("string",),
+    WholeNumber: ("string",),
     Words: ("string", "integer"),
 }
 
@@ -85,6 +86,10 @@ def _accepting(field: fields.Field[Any], described: dict[str, Any]) -> dict[str,
     written = described["type"]
     kinds = [written] if isinstance(written, str) else [k for k in written if k != "null"]
     kinds += _ALSO_READ_FROM.get(type(field), ())
+    if isinstance(field, Words):
+        items = described["items"]
+        types = [items["type"], *_ALSO_READ_FROM.get(field.of, ())]
+        described = {**described, "items": {**items, "type": types}}
     if field.required:
         return described | {"type": kinds, "minLength": 1}
     return described | {"type": [*kinds, "null"]}
