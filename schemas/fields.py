@@ -69,11 +69,16 @@ class Items(fields.List[Any]):
 
 
 class Words(Items):
-    """A list of short values; also read from one text with commas or lines, as forms send it."""
+    """A list of short values; also read from one text with commas or lines, as forms send it.
+
+    Blank ones count as absent: a form's line that was left empty.
+    """
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         if isinstance(value, (str, int)) and not isinstance(value, bool):
-            value = [word for word in map(str.strip, re.split(r"[,;\n]", str(value))) if word]
+            value = [word.strip() for word in re.split(r"[,;\n]", str(value))]
+        if isinstance(value, list):
+            value = [word for word in value if str(word).strip()]
         return super()._deserialize(value, attr, data, **kwargs)
 
 

@@ -73,6 +73,10 @@ step by step, is `docs/make.md` in the connector's repository.
 
 {modules}
 
+An *(instant)* module comes with a webhook of its own, which asks for the same as the module without that
+word. Making it subscribes at the connector, deleting it ends that. Events are sent by the connector's
+worker, so one has to run.
+
 A profile has the same fields here as anywhere else in the connector. What it finds beyond those
 comes after them; Make learns such fields from the first run.
 

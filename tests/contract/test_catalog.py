@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from marshmallow import Schema, ValidationError
+from marshmallow.fields import Field
 
 from connector.domain.names import output_key
 from connector.exports.documents import render_document
@@ -138,11 +142,15 @@ def test_marker_needs_a_table() -> None:
         (fields.WholeNumber, 1.9e8, 190000000),
         (fields.WholeNumber, 10**15 - 1, 10**15 - 1),
         (fields.Identifier, 7301234567890123456, "7301234567890123456"),
+        (partial(fields.Words, of=fields.WholeNumber), "5, 10\n", [5, 10]),
+        (partial(fields.Words, of=fields.Identifier), ["a", "", " ", 5], ["a", "5"]),
         (fields.Flag, 1, True),
         (fields.Flag, "false", False),
     ],
 )
-def test_spelling_of_a_value_does_not_matter(kind: type, value: object, read: object) -> None:
+def test_spelling_of_a_value_does_not_matter(
+    kind: Callable[[], Field[Any]], value: object, read: object
+) -> None:
     assert kind().deserialize(value) == read
 
 
@@ -165,9 +173,10 @@ def test_spelling_of_a_value_does_not_matter(kind: type, value: object, read: ob
         (fields.Timestamp, 0),
         (fields.Timestamp, "2024-01-01T00:00:00"),
         (fields.Items, "text"),
+        (partial(fields.Words, of=fields.Identifier), ["a", None]),
     ],
 )
-def test_kind_of_a_value_matters(kind: type, value: object) -> None:
+def test_kind_of_a_value_matters(kind: Callable[[], Field[Any]], value: object) -> None:
     """Never a guess: what cannot be read exactly is refused."""
     with pytest.raises(ValidationError):
         kind().deserialize(value)

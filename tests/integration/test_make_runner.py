@@ -177,6 +177,85 @@ def test_what_was_not_learned_stops_the_run(
     assert message in str(refusal.value)
 
 
+HOOK = "webhooks/newVideo/newVideo"
+INSTANT = "newVideoInstant"
+
+
+def be_told(runner: Runner) -> Any:
+    """The bundle of one event, from the webhook's beginning to its end."""
+    hook = runner.attach(INSTANT, CONNECTION, "https://hook.make.com/1", handles=["x"])
+    bundle = runner.receive(INSTANT, hook, {"id": "1"})
+    runner.detach(hook)
+    return bundle
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "message"),
+    [
+        (MANIFEST, put("components/webhook/newVideo/webhookType", "web-shared"), "'web-shared'"),
+        (MANIFEST, put(f"components/module/{INSTANT}/moduleType", "trigger"), "no instant trigger"),
+        (f"{HOOK}.attach.iml.json", put("repeat", {}), "in request: ['repeat']"),
+        (f"{HOOK}.attach.iml.json", put("response/expires", 1), "in response: ['expires']"),
+        (f"{HOOK}.communication.iml.json", put("respond", {}), "in a webhook: ['respond']"),
+        (
+            f"{HOOK}.communication.iml.json",
+            put("output", "{{body.id}}"),
+            "bundle that is no object",
+        ),
+        (
+            f"modules/{INSTANT}/{INSTANT}.communication.iml.json",
+            put("url", "/x"),
+            "in an instant trigger: ['url']",
+        ),
+        (
+            f"modules/{INSTANT}/{INSTANT}.static-params.iml.json",
+            lambda form: form.append({"name": "x"}),
+            "with a form of its own",
+        ),
+        (f"{HOOK}.detach.iml.json", put("condition", "x"), "in request: ['condition']"),
+    ],
+)
+def test_what_was_not_learned_of_webhooks_stops_the_run(
+    connector: FakeUpstream, path: str, change: Change, message: str
+) -> None:
+    connector.answers("None", reply(200, {"id": "7"}))
+    runner = Runner(broken(APP, path, change), connector.url)
+    with pytest.raises(UnknownToEmulator) as refusal:
+        be_told(runner)
+    assert message in str(refusal.value)
+
+
+def test_webhook_is_attached_and_detached_as_a_person_does_it(connector: FakeUpstream) -> None:
+    """With the form and the address in the one request, and what that answered in the other."""
+    connector.answers("None", reply(200, {"id": "7", "secret": "whsec_1"}))
+    runner = Runner(APP, connector.url)
+    assert be_told(runner) == {"id": "1"}
+    connector.received.clear()
+    hook = runner.attach(
+        "followerMilestoneInstant",
+        CONNECTION,
+        "https://hook.make.com/1",
+        handles=["x", "y"],
+        every=5,
+    )
+    assert hook.data == {"url": "https://hook.make.com/1", "externalHookId": "7"}
+    runner.detach(hook)
+    made, ended = connector.received
+    assert made.body == {
+        "trigger": "follower_milestone",
+        "target_url": "https://hook.make.com/1",
+        "inputs": {
+            "handles": "x,y",
+            "poll_interval_seconds": None,
+            "thresholds": "",
+            "every": 5,
+        },
+    }
+    assert (ended.path, ended.body) == ("/make/hooks/7", None)
+    assert {r.headers["authorization"] for r in (made, ended)} == {"Bearer sk_mine"}
+    assert runner.log[0]["response"]["body"] == {"id": "7", "secret": "[sanitized]"}
+
+
 def test_unknown_field_of_a_form_stops_the_run(connector: FakeUpstream) -> None:
     with pytest.raises(UnknownToEmulator, match="the form has no field"):
         Runner(APP, connector.url).run("getProfile", CONNECTION, handle="x", name="y")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from connector.domain.errors import ProfileNotFound
 from schemas.catalog import CATALOG
 from schemas.fields import declared_fields
 from schemas.hooks import Hook
-from tests.running import FakeUpstream, Server, reply
+from tests.running import NODE, ROOT, FakeUpstream, Server, clean_environment, reply
 from tests.watched import MISSING_HANDLE, Watching, profile
 from tests.zapier.checks import lint_hook_payload, lint_live
 from tests.zapier.engine import PACKAGE, Engine, ZapierError, running_engine
@@ -26,7 +27,7 @@ TARGET = "https://hooks.zapier.com/hooks/standard/1/2/"
 INPUTS: dict[str, dict[str, Any]] = {
     "new_video": {"poll_interval_seconds": ""},
     "profile_changed": {"watched_fields": ["user_nickname", "user_verified"]},
-    "follower_milestone": {"thresholds": ["2000", "20000"], "every": ""},
+    "follower_milestone": {"thresholds": ["2000", "", "20000"], "every": ""},
     "stats_snapshot": {"frequency": "daily", "poll_interval_seconds": "3600"},
     "profile_unavailable": {},
 }
@@ -47,7 +48,7 @@ def engine(server: Server) -> Iterator[Engine]:
 
 
 def given(trigger: str) -> dict[str, Any]:
-    return {"handles": ["ada.x", "@Bo_x"], **INPUTS[trigger]}
+    return {"handles": ["ada.x", " ", "@Bo_x"], **INPUTS[trigger]}
 
 
 def subscribe(engine: Engine, trigger: str, key: str, target: str = TARGET, **inputs: Any) -> Any:
@@ -101,15 +102,42 @@ def test_signing_secret_is_not_kept_with_the_zap(engine: Engine, server: Server)
     assert list(kept) == [name for name in declared_fields(Hook) if name != "secret"]
 
 
+def test_zapiers_log_shows_no_secret(server: Server) -> None:
+    """Its engine logs each request and answer; it censors by the name that the secret goes by."""
+    key, _ = server.new_key()
+    event = {
+        "command": "execute",
+        "method": "triggers.new_video_instant.operation.performSubscribe",
+        "bundle": {
+            "authData": {"api_key": key},
+            "inputData": given("new_video"),
+            "targetUrl": TARGET,
+        },
+        "logToStdout": True,
+        "detailedLogToStdout": True,
+    }
+    log = subprocess.check_output(
+        [NODE, str(ROOT / "tests/zapier/engine.js"), str(PACKAGE)],
+        input=json.dumps(event),
+        env=clean_environment(BASE_URL=server.url, NODE_ENV="test"),
+        text=True,
+        timeout=60,
+    )
+    assert '"secret":":censored:' in log
+    assert "whsec_" not in log
+    assert key not in log
+
+
 @pytest.mark.parametrize(
     ("target", "inputs", "start"),
     [
         ("http://hooks.zapier.com/1", {"handles": ["ada"]}, "target_url: Use an address that st"),
         (TARGET, {"handles": []}, "handles: "),
+        (TARGET, {"handles": ["", " "]}, "handles: Length must be between 1 and 50."),
         (TARGET, {"handles": ""}, "handles: Missing data for required field."),
         (TARGET, {"handles": ["ada", "a b"]}, "The handle holds white space"),
     ],
-    ids=["target", "empty list", "nothing", "no handle"],
+    ids=["target", "empty list", "blank list", "nothing", "no handle"],
 )
 def test_zap_that_can_not_be_switched_on_says_why(
     engine: Engine, server: Server, target: str, inputs: dict[str, Any], start: str

@@ -85,18 +85,17 @@ class _Writer:
         }
 
     def action(self, action: Action) -> dict[str, Any]:
-        missing = (errors.ProfileNotFound,) if action.effect == "read" else ()
-        failures = (*_LOOK_UP, *missing)
+        looks_up = action.effect == "read"
+        failures = (*_LOOK_UP, errors.ProfileNotFound) if looks_up else _LOOK_UP
+        answer = self._own(action.noun, action.output)
+        if looks_up:
+            answer["headers"] = sent(*RATE_LIMIT)
         return {
             **self._head(action.key, action.label),
             "description": f"{action.description}\n\n{_QUERY_TOO}",
             **self._reads_body(action.input),
             "responses": {
-                "200": self._answer(
-                    action.noun,
-                    self.converter.reference(action.output),
-                    self._sample(action.output),
-                ),
+                "200": answer,
                 **self.responses.of(413, *EVERYWHERE, errors=failures),
             },
         }
