@@ -38,8 +38,8 @@ def watch_profile_input(triggers: Mapping[str, tuple[str, type[Schema]]]) -> typ
 
         @validates_schema
         def _as_the_trigger_asks(self, data: dict[str, Any], **_: Any) -> None:
-            chosen = triggers[data["trigger"]][1]()
-            chosen.load(data)
+            asked = triggers[data["trigger"]][1]
+            asked().load(data)
 
     trigger = field(
         Text,

@@ -13,6 +13,7 @@ from schemas.fields import choices_of, declared_fields, help_of, label_of
 (ACTION,) = (action for action in CATALOG.actions if action.key == "watch_profile")
 FORM = declared_fields(ACTION.input)
 triggers = pytest.mark.parametrize("trigger", CATALOG.triggers, ids=lambda trigger: trigger.key)
+EVERYWHERE = set.intersection(*(set(declared_fields(t.input)) for t in CATALOG.triggers))
 GIVEN = {"target_url": "https://a.example.com/1", "handles": "ada,bo"}
 
 
@@ -24,7 +25,7 @@ def test_form_holds_the_trigger_s_inputs(trigger: Trigger) -> None:
         shown = FORM[key]
         assert (type(shown), label_of(shown)) == (type(declared), label_of(declared))
         assert choices_of(shown) == choices_of(declared)
-        if key not in ("handles", "poll_interval_seconds"):
+        if key not in EVERYWHERE:
             assert not shown.required
             assert help_of(shown) == f"{help_of(declared)} Only for {trigger.label}."
             assert "Only for" not in help_of(declared)

@@ -162,6 +162,20 @@ def test_bad_key_asks_for_a_new_connection(engine: Engine, step: str) -> None:
     )
 
 
+def test_steps_that_watch_and_stop_cost_nothing(engine: Engine, server: Server) -> None:
+    """And answer what their definition promises; a subscription of one key is no other's to end."""
+    (key, key_id), (other, _) = server.new_key(credits=2), server.new_key()
+    watch, unwatch = (f"creates.{name}_profile.operation.perform" for name in ("watch", "unwatch"))
+    inputs = {"trigger": "stats_snapshot", "target_url": TARGET, "handles": ["ada"]}
+    made = engine.run(watch, api_key=key, frequency="", every="", thresholds=[], **inputs)
+    stolen = engine.run(unwatch, api_key=other, id=made["id"])
+    ended = engine.run(unwatch, api_key=key, id=made["id"])
+    assert (stolen["deleted"], ended["deleted"]) == (False, True)
+    for name, row in (("watch_profile", made), ("unwatch_profile", ended)):
+        assert lint_live(f"creates.{name}", DEFINITION["creates"][name], [row]) == []
+    assert server.credits_of(key_id) == 2
+
+
 @pytest.fixture
 def watching(tmp_path: Path) -> Iterator[Watching]:
     engine = open_engine(f"sqlite:///{tmp_path}/connector.db")
