@@ -111,8 +111,8 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> N
         try:
             if requests.get(f"{url}/readyz", timeout=5).ok:
                 return
-        except requests.ConnectionError:
-            pass
+        except (requests.ConnectionError, requests.Timeout):
+            pass  # it has just begun, on a machine that may be busy
         time.sleep(0.1)
     raise AssertionError(f"not ready: {log.read_text()}")
 
