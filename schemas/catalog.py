@@ -12,7 +12,14 @@ from schemas.account import Account, Credentials
 from schemas.events import EventRow
 from schemas.fields import sample_of
 from schemas.hooks import Hook, HookEnd
-from schemas.inputs import ChangesInput, MilestoneInput, ProfileInput, SnapshotInput, WatchInput
+from schemas.inputs import (
+    AvailabilityInput,
+    ChangesInput,
+    MilestoneInput,
+    ProfileInput,
+    SnapshotInput,
+    VideosInput,
+)
 from schemas.profile import SAMPLE_FETCHED_AT, ProfileRow
 from schemas.universal import ENDPOINTS, RequestInput, RequestOutput
 from schemas.watching import UnwatchProfileInput, watch_profile_input
@@ -142,7 +149,7 @@ TRIGGERS = (
         watch_label="Watch new videos",
         noun="Video",
         description="Triggers when a watched profile posts a video.",
-        input=WatchInput,
+        input=VideosInput,
         output=EventRow,
         sample_event=_sample_event("new_video", _ROW["latest_video_id"]),
     ),
@@ -184,7 +191,7 @@ TRIGGERS = (
         watch_label="Watch unavailable profiles",
         noun="Status",
         description="Triggers when a watched profile is gone, went private or is back again.",
-        input=WatchInput,
+        input=AvailabilityInput,
         output=EventRow,
         sample_event=_sample_event(
             "profile_private", "profile_private:5d1e8a90c3b7:42", lookup_status="private"

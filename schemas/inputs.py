@@ -23,7 +23,9 @@ MAX_HANDLES = 50
 MAX_THRESHOLDS = 100
 # What `WholeNumber` holds.
 MAX_COUNT = 10**15 - 1
+MAX_WORDS = 100
 FREQUENCIES = {"hourly": "Hourly", "daily": "Daily", "weekly": "Weekly"}
+STATUSES = {"gone": "Gone", "private": "Private", "back": "Back"}
 
 
 class ProfileInput(Schema):
@@ -57,6 +59,17 @@ class WatchInput(Schema):
         label="Poll interval", sample=900, load_default=None,
         validate=validate.Range(1, 30 * 24 * 3600),
         help="Seconds between two looks at a profile. Empty, or less than allowed: the connector's own.",
+    )
+
+
+class VideosInput(WatchInput):
+    """Which videos to tell of."""
+
+    description_contains = field(
+        Words,
+        label="Description contains", sample=["recipe"], of=Text, load_default=list,
+        validate=validate.Length(max=MAX_WORDS),
+        help="Words to look for, in capitals or not: the caption has to hold one. Empty: every video.",
     )
 
 
@@ -99,6 +112,16 @@ class SnapshotInput(WatchInput):
         Text,
         label="Frequency", sample="daily", load_default="daily", choices=FREQUENCIES,
         help="How often to report, by the clock in UTC.",
+    )
+
+
+class AvailabilityInput(WatchInput):
+    """Which changes of status to tell of."""
+
+    statuses = field(
+        Words,
+        label="Statuses", sample=["gone"], of=Text, load_default=list, choices=STATUSES,
+        help="What to tell of: that it is gone, went private, or is back. Empty: all of them.",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,12 +21,14 @@ from connector.domain.portraits import (
 )
 from schemas.events import WATCHED_KEYS, EventHead
 from schemas.fields import declared_fields, label_of
+from schemas.inputs import STATUSES
 from schemas.profile import ProfileRow
 from schemas.video import Video
 
 Inputs = Mapping[str, Any]
 _HEAD: Final = tuple(declared_fields(EventHead))
 MAX_ID_CHARACTERS: Final = 250
+_STATUS_WORDS: Final = dict(zip((GONE, PRIVATE, FOUND), STATUSES, strict=True))
 _TIME: Final = EventHead(only=["occurred_at"])
 
 
@@ -70,7 +73,7 @@ def sample_event(trigger: str, inputs: Inputs, portrait: Portrait, now: datetime
     return _changed(looks, known)
 
 
-def _new_videos(_inputs: Inputs, looks: _Looks) -> Iterator[Event]:
+def _new_videos(inputs: Inputs, looks: _Looks) -> Iterator[Event]:
     before, after = looks.before, looks.after
     if after.status != FOUND or before.video_ids is None:
         return
@@ -79,8 +82,20 @@ def _new_videos(_inputs: Inputs, looks: _Looks) -> Iterator[Event]:
         # An old video that moves into the list again, when a newer one is deleted, is not new.
         posted = video["created_at"]
         stale = before.newest_video_at and posted and posted <= before.newest_video_at
-        if video["id"] and video["id"] not in known and not stale:
+        if video["id"] and video["id"] not in known and not stale and _is_meant(inputs, video):
             yield _new_video(looks, video)
+
+
+def _is_meant(inputs: Inputs, video: Mapping[str, Any]) -> bool:
+    words = [folded for word in inputs.get("description_contains") or () if (folded := _fold(word))]
+    caption = _fold(video["description"] or "")
+    return not words or any(word in caption for word in words)
+
+
+def _fold(text: str) -> str:
+    """`text` as it is compared: whatever its case, its accents' spelling and its letters' font."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return unicodedata.normalize("NFKC", folded).strip()
 
 
 def _new_video(looks: _Looks, video: Mapping[str, Any]) -> Event:
@@ -143,14 +158,16 @@ def _snapshot(looks: _Looks, frequency: str, followers: int | None) -> Event:
     return _event(looks, event_id, "stats_snapshot", **change)
 
 
-def _availability(_inputs: Inputs, looks: _Looks) -> Iterator[Event]:
-    if looks.before.status != looks.after.status:
+def _availability(inputs: Inputs, looks: _Looks) -> Iterator[Event]:
+    status = looks.after.status
+    wanted = inputs.get("statuses") or _STATUS_WORDS.values()
+    if looks.before.status != status and _STATUS_WORDS[status] in wanted:
         yield _availability_event(looks)
 
 
 def _availability_event(looks: _Looks) -> Event:
     status = looks.after.status
-    happened = {GONE: "profile_gone", PRIVATE: "profile_private", FOUND: "profile_back"}[status]
+    happened = f"profile_{_STATUS_WORDS[status]}"
     event_id = f"{looks.after.user_id}:{happened}:{_digest(status)}:{looks.after.number}"
     return _event(looks, event_id, happened, lookup_status=status)
 

@@ -37,7 +37,10 @@ class Terms:
     @property
     def hash(self) -> str:
         """Stands for trigger and inputs: the same request has the same hash."""
-        return hashlib.sha256(f"{self.trigger} {self.text}".encode()).hexdigest()
+        # An empty list asks for nothing: a filter that is new to a trigger starts no poll anew.
+        given = {key: value for key, value in self.inputs.items() if value != []}
+        text = Terms(self.trigger, given).text
+        return hashlib.sha256(f"{self.trigger} {text}".encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -251,6 +252,65 @@ def test_status_is_told_when_it_changes(rows: tuple[Any, ...], happened: str, st
     (event,) = between("profile_unavailable", *rows)
     assert (event.body["event_type"], event.body["lookup_status"]) == (happened, status)
     assert event.body["user_nickname"] == "Ada"
+
+
+@pytest.mark.parametrize(
+    ("words", "caption", "told"),
+    [
+        ([], "anything", True),
+        ([" ", ""], "anything", True),
+        (["recipe"], "My RECIPE of the day", True),
+        (["cake", "recipe"], "#recipes", True),
+        (["cake", "pie"], "bread", False),
+        (["STRASSE"], "auf der Straße", True),
+        (["ΣΊΣΥΦΟΣ"], "σίσυφος", True),
+        (["caf\u00e9"], "CAFE\u0301", True),
+        (["recipe"], "𝓡𝓮𝓬𝓲𝓹𝓮", True),
+        (["🍰"], "🍰🍰", True),
+        (["recipe"], None, False),
+        ([".*"], "anything", False),
+        (["(a+)+$"], "a" * 100_000, False),
+        (["a.c["], "xa.c[x", True),
+        (["\0"], "a\0b", True),
+    ],
+)
+def test_caption_holds_one_of_the_words(words: list[str], caption: str | None, told: bool) -> None:
+    """As a person reads them: whatever case, accents and fonts are made of; patterns are but text."""
+    posted = row(videos=[("v3", 1_700_000_300), *OLD])
+    posted["recent_videos"][0]["description"] = caption
+    events = between("new_video", row(), posted, description_contains=words)
+    assert len(events) == told
+
+
+@given(st.lists(st.text().filter(str.strip), min_size=1), st.text())
+def test_any_words_can_be_looked_for_in_any_caption(words: list[str], caption: str) -> None:
+    """Both are strangers' words; whichever stands in the caption is found there."""
+    posted = row(videos=[("v3", 1_700_000_300), *OLD])
+    posted["recent_videos"][0]["description"] = f"{caption} {words[0]} {caption}"
+    assert len(between("new_video", row(), posted, description_contains=words)) == 1
+
+
+@pytest.mark.parametrize(
+    ("statuses", "told"),
+    [
+        ([], ["profile_gone", "profile_back", "profile_private", "profile_back"]),
+        (["gone"], ["profile_gone"]),
+        (["private", "gone"], ["profile_gone", "profile_private"]),
+        (["back"], ["profile_back", "profile_back"]),
+    ],
+)
+def test_only_the_statuses_that_were_asked_for_are_told(
+    statuses: list[str], told: list[str]
+) -> None:
+    portraits = looks(row(), None, row(), row(privateAccount=True), row())
+    events = [
+        event.body["event_type"]
+        for before, after in pairwise(portraits)
+        for event in events_between(
+            "profile_unavailable", {"statuses": statuses}, before, after, NOW
+        )
+    ]
+    assert events == told
 
 
 def test_name_that_went_to_somebody_else_starts_anew() -> None:
