@@ -65,7 +65,7 @@ class Hook(Schema):
     )
     secret = field(
         Text, label="Signing secret", sample="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-        help="Verifies deliveries by Standard Webhooks. Shown once, when the subscription is made.",
+        help="Verifies deliveries by Standard Webhooks. Shown once, when it is new.",
     )
     created_at = field(
         Timestamp, label="Created at", sample=SAMPLE_FETCHED_AT,

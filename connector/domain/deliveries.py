@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -24,6 +24,8 @@ SCHEDULE: Final = (
     timedelta(hours=24),
 )
 JITTER: Final = 0.2
+# So long a receiver may take to learn its new secret.
+BOTH_SIGN: Final = timedelta(hours=24)
 GIVE_UP_AFTER: Final = timedelta(days=5)
 # An endpoint that is busy is left alone as a whole: as long as it asks for, within an hour.
 THROTTLED_AT_MOST: Final = timedelta(hours=1)
@@ -67,6 +69,7 @@ class ClaimedDelivery:
     body: bytes = field(repr=False)
     attempt: int
     first_failure_at: datetime | None
+    rotated_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,12 @@ def judge(
     asked = timedelta(seconds=outcome.retry_after_seconds or 0)
     until = now + min(max(asked, SCHEDULE[0]), THROTTLED_AT_MOST)
     return Verdict(PENDING, now + pause, throttled_until=until if outcome.throttled else None)
+
+
+def signing(secrets: Sequence[str], rotated_at: datetime | None, now: datetime) -> Sequence[str]:
+    """Which of `secrets`, the newest first, sign at `now`: for a day after a rotation, the last two."""
+    both = rotated_at is not None and now - rotated_at < BOTH_SIGN
+    return secrets[: 2 if both else 1]
 
 
 def next_pause(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -111,6 +111,15 @@ class SubscriptionStore(Protocol):
 
     def delivered(self, connection_id: str) -> list[Subscription]:
         """The connection's subscriptions that have a target."""
+
+    def rotate(
+        self,
+        connection_id: str,
+        subscription_id: str,
+        renewed: Callable[[str], str],
+        now: datetime,
+    ) -> bool:
+        """Replaces the sealed secrets by what `renewed` makes of them; false when there are none."""
 
     def unsubscribe(self, connection_id: str, subscription_id: str) -> bool:
         """Ends a subscription; false when there is none."""

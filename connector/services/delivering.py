@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from connector.domain.deliveries import ClaimedDelivery, Outcome, judge
+from connector.domain.deliveries import ClaimedDelivery, Outcome, judge, signing
 from connector.domain.errors import InvalidInput, Unreadable
 from connector.domain.ports import Clock, DeliveryStore, Sender, Vault
 from connector.domain.targets import checked_target
@@ -39,14 +39,16 @@ class Courier:
         self.store.complete(delivery, outcome, verdict, now)
 
     def _outcome(self, delivery: ClaimedDelivery) -> Outcome:
+        now = self.clock.now()
         try:
+            secrets = json.loads(self.vault.open(delivery.sealed_secrets))
             return self.sender.send(
                 # Judged again: it may stem from a trial that is over.
                 target_url=checked_target(delivery.target_url, allow_local=self.allow_local),
                 body=delivery.body,
                 webhook_id=delivery.webhook_id,
-                secrets=json.loads(self.vault.open(delivery.sealed_secrets)),
-                now=self.clock.now(),
+                secrets=signing(secrets, delivery.rotated_at, now),
+                now=now,
             )
         except InvalidInput as exc:
             return Outcome(None, exc.message)

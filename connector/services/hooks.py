@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import secrets as random_source
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -40,9 +39,9 @@ class Hooks:
     ) -> dict[str, Any]:
         """The new subscription with its secret, which is not shown again."""
         target = checked_target(target_url, allow_local=self.allow_local)
-        secret = f"whsec_{base64.b64encode(random_source.token_bytes(32)).decode()}"
+        secret = _new_secret()
         made = self.subscribing.subscribe(
-            terms_of(trigger, inputs), caller, target_url=target, secrets=json.dumps([secret])
+            terms_of(trigger, inputs), caller, target_url=target, secret=secret
         )
         return self._row(made) | {"secret": secret}
 
@@ -52,6 +51,15 @@ class Hooks:
         if not found:
             self._explain_nothing(caller)
         return [self._row(subscription) for subscription in found]
+
+    def rotate(self, subscription_id: str, caller: Caller) -> dict[str, Any]:
+        """The subscription with a new secret, which is not shown again. Raises `NotFound`."""
+        secret = _new_secret()
+        rotated = self.subscribing.rotate(subscription_id, secret, caller)
+        if rotated is None:
+            self._explain_nothing(caller)
+            raise NotFound("There is no such subscription.")
+        return self._row(rotated) | {"secret": secret}
 
     def unsubscribe(self, subscription_id: str, caller: Caller) -> dict[str, Any]:
         """Ends a subscription; ending it twice is no error."""
@@ -101,3 +109,7 @@ class Hooks:
     def _delivery(self, values: dict[str, Any]) -> dict[str, Any]:
         row: dict[str, Any] = _DELIVERY.dump(values)
         return row
+
+
+def _new_secret() -> str:
+    return f"whsec_{base64.b64encode(random_source.token_bytes(32)).decode()}"

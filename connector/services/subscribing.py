@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
 from connector.domain.callers import Caller
+from connector.domain.errors import Unreadable
 from connector.domain.handles import normalise_handle
 from connector.domain.ports import Clock, Profiles, SubscriptionStore, Vault
 from connector.domain.subscriptions import ACTIVE, Subscription, Terms
@@ -33,7 +35,7 @@ class Subscribing:
         caller: Caller,
         *,
         target_url: str | None = None,
-        secrets: str | None = None,
+        secret: str | None = None,
     ) -> Subscription:
         """A new subscription. Raises `InvalidApiKey` before anything is kept for a bad key."""
         self.check_key(caller)
@@ -55,7 +57,7 @@ class Subscribing:
             due_at=[now + spread * self.random() for _ in terms.handles],
             now=now,
             target_url=target_url,
-            sealed_secrets=self.vault.seal(secrets) if secrets else None,
+            sealed_secrets=self._sealed(secret) if secret else None,
         )
         return Subscription(
             id=subscription_id,
@@ -67,6 +69,30 @@ class Subscribing:
             reason=None,
             created_at=now,
         )
+
+    def rotate(self, subscription_id: str, secret: str, caller: Caller) -> Subscription | None:
+        """Puts `secret` before the one that signs until now; null where nothing of the caller's is signed.
+
+        Of more than two, the oldest is dropped at once.
+        """
+        rotated = self.store.rotate(
+            caller.connection,
+            subscription_id,
+            lambda sealed: self._sealed(secret, *self._signing_until_now(sealed)),
+            self.clock.now(),
+        )
+        return self.store.find(caller.connection, subscription_id) if rotated else None
+
+    def _sealed(self, *secrets: str) -> str:
+        return self.vault.seal(json.dumps(secrets))
+
+    def _signing_until_now(self, sealed: str) -> list[str]:
+        try:
+            secrets: list[str] = json.loads(self.vault.open(sealed))
+        except Unreadable:
+            # Nothing could be signed any more, which a new secret mends.
+            return []
+        return secrets[:1]
 
     def check_key(self, caller: Caller) -> None:
         """Raises `InvalidApiKey` for a key that does not work; costs nothing."""

@@ -29,6 +29,9 @@ class Hooks(Protocol):
     def listed(self, caller: Caller) -> list[dict[str, Any]]:
         """The caller's subscriptions."""
 
+    def rotate(self, subscription_id: str, caller: Caller) -> dict[str, Any]:
+        """Gives a subscription a new secret."""
+
     def unsubscribe(self, subscription_id: str, caller: Caller) -> dict[str, Any]:
         """Ends a subscription."""
 
@@ -61,6 +64,9 @@ def add_hook_routes(
     def subscriptions() -> Response:
         return listed(hooks.listed(caller()), None, paged=paged)
 
+    def rotate(subscription_id: str) -> Response:
+        return jsonify(hooks.rotate(subscription_id, caller()))
+
     def unsubscribe(subscription_id: str) -> Response:
         return jsonify(hooks.unsubscribe(subscription_id, caller()))
 
@@ -78,6 +84,7 @@ def add_hook_routes(
     routes.add_url_rule("/hooks", "subscribe", subscribe, methods=["POST"])
     routes.add_url_rule("/hooks", "hooks", subscriptions)
     routes.add_url_rule("/hooks/<subscription_id>", "unsubscribe", unsubscribe, methods=["DELETE"])
+    routes.add_url_rule("/hooks/<subscription_id>/rotate", "rotate", rotate, methods=["POST"])
     routes.add_url_rule("/deliveries", "deliveries", deliveries)
     routes.add_url_rule("/deliveries/<int:delivery_id>/replay", "replay", replay, methods=["POST"])
 

@@ -21,6 +21,7 @@ from connector.adapters.sender import MAX_ANSWER_BYTES, WebhookSender
 from connector.domain.deliveries import Outcome
 from connector.domain.targets import is_denied
 from tests.running import FakeUpstream, Received, reply
+from tests.verifying import verifies
 from wire.http import new_session
 
 SECRETS = ["whsec_" + "QUFB" * 8, "whsec_" + "QkJC" * 8]
@@ -67,17 +68,15 @@ def test_official_verifier_takes_the_delivery_and_no_other(upstream: FakeUpstrea
     assert headers["content-type"] == "application/json"
 
 
-@pytest.mark.parametrize(("age", "accepted"), [(295, True), (305, False)])
+@pytest.mark.parametrize(("age", "accepted"), [(299, True), (300, True), (301, False)])
 def test_old_delivery_can_not_be_replayed(upstream: FakeUpstream, age: int, accepted: bool) -> None:
     """So each try is signed with its own time."""
     upstream.answers("received", reply(200, {}))
-    send(upstream.url, now=datetime.now(UTC) - timedelta(seconds=age))
-    headers = dict(upstream.asked_for("received")[-1].headers)
-    if accepted:
-        assert Webhook(SECRETS[0]).verify(BODY, headers)
-    else:
-        with pytest.raises(WebhookVerificationError, match="too old"):
-            Webhook(SECRETS[0]).verify(BODY, headers)
+    sent_at = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    send(upstream.url, now=sent_at)
+    headers = upstream.asked_for("received")[-1].headers
+    for moment in (sent_at + timedelta(seconds=age), sent_at - timedelta(seconds=age)):
+        assert verifies(SECRETS[0], BODY, headers, moment) is accepted
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])

@@ -119,6 +119,7 @@ class Deliveries:
 _TARGET = (
     Subscription.target_url,
     Subscription.sealed_secrets,
+    Subscription.rotated_at,
     Subscription.first_failure_at,
 )
 
@@ -184,7 +185,7 @@ def _enable(session: Session, subscription_id: str) -> None:
 
 
 def _claimed(row: Any, token: str) -> ClaimedDelivery:
-    failing = row.first_failure_at
+    failing, rotated = row.first_failure_at, row.rotated_at
     return ClaimedDelivery(
         sequence=row.sequence,
         token=token,
@@ -195,6 +196,7 @@ def _claimed(row: Any, token: str) -> ClaimedDelivery:
         body=json.dumps(body_of(row), ensure_ascii=False).encode(),
         attempt=row.attempt,
         first_failure_at=None if failing is None else from_ms(failing),
+        rotated_at=None if rotated is None else from_ms(rotated),
     )
 
 

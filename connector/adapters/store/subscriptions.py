@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -103,6 +103,27 @@ class Subscriptions:
         )
         with reading(self._engine) as session:
             return [_subscription(row) for row in session.execute(query)]
+
+    def rotate(
+        self,
+        connection_id: str,
+        subscription_id: str,
+        renewed: Callable[[str], str],
+        now: datetime,
+    ) -> bool:
+        """Replaces the sealed secrets by what `renewed` makes of them; false when there are none.
+
+        Of two rotations at once, the second one finds what the first one left.
+        """
+        mine = (Row.id == subscription_id, Row.connection_id == connection_id)
+        kept = select(Row.sealed_secrets).where(*mine).with_for_update()
+        with writing(self._engine) as session:
+            sealed = session.execute(kept).scalar_one_or_none()
+            if sealed is None:
+                return False
+            values = {"sealed_secrets": renewed(sealed), "rotated_at": to_ms(now)}
+            session.execute(update(Row).where(*mine).values(values))
+        return True
 
     def unsubscribe(self, connection_id: str, subscription_id: str) -> bool:
         """Ends a subscription with all that was kept for it; false when there is none."""

@@ -37,6 +37,7 @@ _SIGNED: Final = (
     "Each event is posted to the target URL as one flat row, signed by Standard Webhooks with the secret"
     " of this answer, and tried ten times over about 75 hours. An answer of 410 ends the subscription."
 )
+_TEXT: Final = {"type": "string", "minLength": 1}
 _QUERY_TOO: Final = "Input may also stand in the query; what the body holds comes first."
 
 
@@ -58,6 +59,7 @@ def platform_paths(
     paths |= {
         f"{root}/hooks": {"get": writer.hooks(), "post": writer.subscribe()},
         f"{root}/hooks/{{subscription_id}}": {"delete": writer.unsubscribe()},
+        f"{root}/hooks/{{subscription_id}}/rotate": {"post": writer.rotate()},
         f"{root}/deliveries": {"get": writer.deliveries()},
         f"{root}/deliveries/{{delivery_id}}/replay": {"post": writer.replay()},
     }
@@ -159,12 +161,23 @@ class _Writer:
             },
         }
 
+    def rotate(self) -> dict[str, Any]:
+        return {
+            **self._head("rotate", "Replace a signing secret"),
+            "description": "Answers a new secret. For 24 hours deliveries are signed with the one"
+            " before as well; with one that is older, no more.",
+            **self._reads_query(_in_path("subscription_id", _TEXT)),
+            "responses": {
+                "200": self._own("The subscription, with its new secret.", Hook),
+                **self.responses.of(404, *EVERYWHERE, errors=(errors.NotFound, *_UPSTREAM)),
+            },
+        }
+
     def unsubscribe(self) -> dict[str, Any]:
-        text = {"type": "string", "minLength": 1}
         return {
             **self._head("unsubscribe", "End a subscription"),
             "description": "Ends it, with what was still to be delivered. Twice is no error.",
-            **self._reads_query(_in_path("subscription_id", text)),
+            **self._reads_query(_in_path("subscription_id", _TEXT)),
             "responses": {
                 "200": self._own("Whether it was there.", HookEnd),
                 **self.responses.of(404, *EVERYWHERE, errors=_UPSTREAM),
