@@ -114,7 +114,7 @@ class DeliveryRow(Schema):
 
 
 class ReplayResult(Schema):
-    """What asking for another delivery answers."""
+    """What asking for a delivery answers."""
 
     id = field(Identifier, label="Delivery ID", sample="4711", help="The delivery.")
-    state = field(Text, label="State", sample="pending", help="`pending`: it is sent again.")
+    state = field(Text, label="State", sample="pending", help="`pending`: it is on its way.")

@@ -28,6 +28,7 @@ from schemas.video import Video
 Inputs = Mapping[str, Any]
 _HEAD: Final = tuple(declared_fields(EventHead))
 MAX_ID_CHARACTERS: Final = 250
+TEST_PREFIX: Final = "test:"
 _STATUS_WORDS: Final = dict(zip((GONE, PRIVATE, FOUND), STATUSES, strict=True))
 _TIME: Final = EventHead(only=["occurred_at"])
 
@@ -71,6 +72,13 @@ def sample_event(trigger: str, inputs: Inputs, portrait: Portrait, now: datetime
         return _availability_event(looks)
     known = [key for key in WATCHED_KEYS[:1] if trigger == "profile_changed"]
     return _changed(looks, known)
+
+
+def as_test(body: Mapping[str, Any], name: str, now: datetime) -> Event:
+    """The event `body` as a test: nothing differs but its id, which tells that nothing happened."""
+    event_id = f"{TEST_PREFIX}{name}"
+    head = {"event_id": event_id, "id": event_id, "occurred_at": _iso(now)}
+    return Event(event_id, {**body, **head})
 
 
 def _new_videos(inputs: Inputs, looks: _Looks) -> Iterator[Event]:

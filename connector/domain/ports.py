@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from connector.domain.answers import Answer, RateLimit
 from connector.domain.deadlines import Deadline
 from connector.domain.deliveries import ClaimedDelivery, DeliveryState, Outcome, Verdict
+from connector.domain.events import Event
 from connector.domain.portraits import Portrait
 from connector.domain.subscriptions import ClaimedWatch, Look, Subscription, Terms, Told
 
@@ -155,6 +156,11 @@ class DeliveryStore(Protocol):
         self, connection_id: str | None, *, state: str | None, limit: int
     ) -> list[DeliveryState]:
         """The newest deliveries, of one connection or of all."""
+
+    def test(
+        self, subscription_id: str, event: Event, now: datetime, *, pause: timedelta
+    ) -> int | None:
+        """Sends `event`, or the test that still waits, again; null within `pause` of the last one."""
 
     def replay(self, sequence: int, now: datetime, *, connection_id: str | None = None) -> bool:
         """Sends a delivery again; false where there is none that has ended."""

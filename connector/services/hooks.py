@@ -6,21 +6,27 @@ import base64
 import secrets as random_source
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from connector.domain.callers import Caller
-from connector.domain.errors import NotFound
+from connector.domain.errors import NotFound, RateLimited
+from connector.domain.events import as_test, sample_event
 from connector.domain.ports import Clock, DeliveryStore, SubscriptionStore, WatchStore
 from connector.domain.subscriptions import Subscription
 from connector.domain.targets import checked_target
 from connector.services.subscribing import Subscribing, terms_of
+from schemas.catalog import CATALOG
 from schemas.hooks import DeliveryRow, Hook, HookEnd, ReplayResult
 
 _HOOK: Final = Hook()
 _END: Final = HookEnd()
 _DELIVERY: Final = DeliveryRow()
 _REPLAY: Final = ReplayResult()
+_SAMPLES: Final = {trigger.key: trigger.sample for trigger in CATALOG.triggers}
 MAX_LISTED: Final = 100
+# A receiver is a stranger to us: nobody floods it by asking for tests.
+TEST_PAUSE: Final = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +66,32 @@ class Hooks:
             self._explain_nothing(caller)
             raise NotFound("There is no such subscription.")
         return self._row(rotated) | {"secret": secret}
+
+    def test(self, subscription_id: str, caller: Caller) -> dict[str, Any]:
+        """Sends a sample event, free of charge. Raises `NotFound`, and `RateLimited` after another test."""
+        found = self.subscriptions.find(caller.connection, subscription_id)
+        if found is None or found.target_url is None:
+            self._explain_nothing(caller)
+            raise NotFound("There is no such subscription.")
+        now = self.clock.now()
+        event = as_test(self._sample(found, caller), random_source.token_hex(8), now)
+        sequence = self.deliveries.test(found.id, event, now, pause=TEST_PAUSE)
+        if sequence is None:
+            seconds = round(TEST_PAUSE.total_seconds())
+            raise RateLimited(
+                f"A test was sent less than {seconds} seconds ago, or is being sent.",
+                retry_after_seconds=seconds,
+            )
+        answer: dict[str, Any] = _REPLAY.dump({"id": sequence, "state": "pending"})
+        return answer
+
+    def _sample(self, subscription: Subscription, caller: Caller) -> Mapping[str, Any]:
+        """From what was last seen or, before the first look, as it is declared."""
+        terms = subscription.terms
+        for _, portrait, _ in self.watches.portraits_of(subscription.id):
+            if portrait and portrait.row:
+                return sample_event(terms.trigger, terms.inputs, portrait, self.clock.now()).body
+        return {**_SAMPLES[terms.trigger], "request_source": caller.platform.request_source}
 
     def unsubscribe(self, subscription_id: str, caller: Caller) -> dict[str, Any]:
         """Ends a subscription; ending it twice is no error."""

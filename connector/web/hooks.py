@@ -32,6 +32,9 @@ class Hooks(Protocol):
     def rotate(self, subscription_id: str, caller: Caller) -> dict[str, Any]:
         """Gives a subscription a new secret."""
 
+    def test(self, subscription_id: str, caller: Caller) -> dict[str, Any]:
+        """Sends a sample event."""
+
     def unsubscribe(self, subscription_id: str, caller: Caller) -> dict[str, Any]:
         """Ends a subscription."""
 
@@ -67,6 +70,9 @@ def add_hook_routes(
     def rotate(subscription_id: str) -> Response:
         return jsonify(hooks.rotate(subscription_id, caller()))
 
+    def test(subscription_id: str) -> Response:
+        return jsonify(hooks.test(subscription_id, caller()))
+
     def unsubscribe(subscription_id: str) -> Response:
         return jsonify(hooks.unsubscribe(subscription_id, caller()))
 
@@ -85,6 +91,7 @@ def add_hook_routes(
     routes.add_url_rule("/hooks", "hooks", subscriptions)
     routes.add_url_rule("/hooks/<subscription_id>", "unsubscribe", unsubscribe, methods=["DELETE"])
     routes.add_url_rule("/hooks/<subscription_id>/rotate", "rotate", rotate, methods=["POST"])
+    routes.add_url_rule("/hooks/<subscription_id>/test", "test", test, methods=["POST"])
     routes.add_url_rule("/deliveries", "deliveries", deliveries)
     routes.add_url_rule("/deliveries/<int:delivery_id>/replay", "replay", replay, methods=["POST"])
 

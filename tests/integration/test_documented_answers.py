@@ -127,6 +127,27 @@ def test_polls_fit(
     assert answer.status_code == 404
 
 
+@platforms
+def test_hooks_fit(server: Server, document: Document, key: dict[str, str], platform: str) -> None:
+    """From the subscription to its end; a second test right after the first has to wait."""
+    hooks = f"/{platform}/hooks"
+    given = {"trigger": "new_video", "target_url": "https://hooks.example.com/1", "handles": "ada"}
+    made = ask(server, document, "POST", hooks, json=given, headers=key).json()
+    one = f"{hooks}/{made['id']}"
+    asked = [
+        (200, "GET", hooks),
+        (200, "POST", f"{one}/rotate"),
+        (404, "POST", f"{hooks}/nobody/rotate"),
+        (200, "POST", f"{one}/test"),
+        (429, "POST", f"{one}/test"),
+        (404, "POST", f"{hooks}/nobody/test"),
+        (200, "GET", f"/{platform}/deliveries"),
+        (200, "DELETE", one),
+    ]
+    for status, method, path in asked:
+        assert ask(server, document, method, path, headers=key).status_code == status
+
+
 def test_late_answer_fits(server: Server, document: Document, key: dict[str, str]) -> None:
     body = {"handle": SLOW_HANDLE}
     path = "/api/actions/get_profile"

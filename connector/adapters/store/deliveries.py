@@ -12,7 +12,7 @@ from sqlalchemy import Engine, func, or_, select, update
 
 from connector.adapters.store.tables import Delivery, Event, Subscription
 from connector.adapters.store.time import from_ms, to_ms
-from connector.adapters.store.watches import body_of
+from connector.adapters.store.watches import body_of, keep_event
 from connector.domain.deliveries import (
     DEAD,
     DELIVERED,
@@ -22,6 +22,8 @@ from connector.domain.deliveries import (
     Outcome,
     Verdict,
 )
+from connector.domain.events import TEST_PREFIX
+from connector.domain.events import Event as Told
 from connector.domain.subscriptions import ACTIVE, DISABLED
 from wire.database import reading, writing
 
@@ -95,6 +97,30 @@ class Deliveries:
             rows = session.execute(query.order_by(Delivery.sequence.desc()).limit(limit)).all()
         return [_state(row) for row in rows]
 
+    def test(
+        self, subscription_id: str, event: Told, now: datetime, *, pause: timedelta
+    ) -> int | None:
+        """Sends `event` and answers its sequence. Null, and nothing sent, within `pause` of the last test.
+
+        A test that still waits for its next try is sent now in its place. A subscription that was
+        disabled is active again, as after a replay.
+        """
+        with writing(self._engine) as session:
+            # Of two tests at once, the second sees the first.
+            mine = select(Subscription.id).where(Subscription.id == subscription_id)
+            session.execute(mine.with_for_update())
+            last = session.execute(_last_test(subscription_id)).first()
+            if last and max(last.updated_at + _ms(pause), last.lease_until or 0) > to_ms(now):
+                return None
+            _enable(session, subscription_id)
+            if last is None or last.state != PENDING:
+                return keep_event(session, subscription_id, event, to_ms(now), delivered=True)
+            values = {"due_at": to_ms(now), "updated_at": to_ms(now), "attempt": 0}
+            waiting = (Delivery.sequence == last.sequence, Delivery.state == PENDING)
+            session.execute(update(Delivery).where(*waiting).values(values))
+        sequence: int = last.sequence
+        return sequence
+
     def replay(self, sequence: int, now: datetime, *, connection_id: str | None = None) -> bool:
         """Sends a delivery again, with the same id; false where there is none that has ended.
 
@@ -157,6 +183,20 @@ def _due(now: int, limit: int) -> Any:
         .order_by(waiting.c.due_at, waiting.c.sequence)
         .limit(limit)
     )
+
+
+def _last_test(subscription_id: str) -> Any:
+    return (
+        select(Delivery.__table__)
+        .join(Event, Event.sequence == Delivery.sequence)
+        .where(Delivery.subscription_id == subscription_id, Event.event_id.startswith(TEST_PREFIX))
+        .order_by(Delivery.sequence.desc())
+        .limit(1)
+    )
+
+
+def _ms(duration: timedelta) -> int:
+    return round(duration / timedelta(milliseconds=1))
 
 
 def _keep_health(

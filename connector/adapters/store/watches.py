@@ -221,20 +221,28 @@ def _tell(session: Session, subscription_id: str, events: Iterable[Event], now: 
     target = select(Subscription.target_url).where(Subscription.id == subscription_id)
     delivered = session.execute(target).scalar_one_or_none() is not None
     for event in events:
-        values = {
-            "subscription_id": subscription_id,
-            "event_id": event.event_id,
-            "body": json.dumps(event.body, ensure_ascii=False),
-            "created_at": now,
-        }
-        try:
-            with session.begin_nested():
-                made = insert(EventRow).values(values).returning(EventRow.sequence)
-                sequence = session.execute(made).scalar_one()
-        except IntegrityError:
-            continue  # it was told before, as a milestone that is reached twice
-        if delivered:
-            session.execute(insert(Delivery).values(_delivery(sequence, subscription_id, now)))
+        keep_event(session, subscription_id, event, now, delivered=delivered)
+
+
+def keep_event(
+    session: Session, subscription_id: str, event: Event, now: int, *, delivered: bool
+) -> int | None:
+    """Keeps an event and, if `delivered`, its delivery; the sequence, null where it was told before."""
+    values = {
+        "subscription_id": subscription_id,
+        "event_id": event.event_id,
+        "body": json.dumps(event.body, ensure_ascii=False),
+        "created_at": now,
+    }
+    try:
+        with session.begin_nested():
+            made = insert(EventRow).values(values).returning(EventRow.sequence)
+            sequence = session.execute(made).scalar_one()
+    except IntegrityError:
+        return None  # as a milestone that is reached twice
+    if delivered:
+        session.execute(insert(Delivery).values(_delivery(sequence, subscription_id, now)))
+    return sequence
 
 
 def _delivery(sequence: int, subscription_id: str, now: int) -> dict[str, Any]:

@@ -60,6 +60,7 @@ def platform_paths(
         f"{root}/hooks": {"get": writer.hooks(), "post": writer.subscribe()},
         f"{root}/hooks/{{subscription_id}}": {"delete": writer.unsubscribe()},
         f"{root}/hooks/{{subscription_id}}/rotate": {"post": writer.rotate()},
+        f"{root}/hooks/{{subscription_id}}/test": {"post": writer.test()},
         f"{root}/deliveries": {"get": writer.deliveries()},
         f"{root}/deliveries/{{delivery_id}}/replay": {"post": writer.replay()},
     }
@@ -169,6 +170,18 @@ class _Writer:
             **self._reads_query(_in_path("subscription_id", _TEXT)),
             "responses": {
                 "200": self._own("The subscription, with its new secret.", Hook),
+                **self.responses.of(404, *EVERYWHERE, errors=(errors.NotFound, *_UPSTREAM)),
+            },
+        }
+
+    def test(self) -> dict[str, Any]:
+        return {
+            **self._head("test", "Send a test event"),
+            "description": "Sends a sample, made from a watched profile as it was last seen, the way"
+            " events go. Its `event_id` starts with `test:`. Costs nothing; one in 10 seconds.",
+            **self._reads_query(_in_path("subscription_id", _TEXT)),
+            "responses": {
+                "200": self._own("It is on its way.", ReplayResult),
                 **self.responses.of(404, *EVERYWHERE, errors=(errors.NotFound, *_UPSTREAM)),
             },
         }
