@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Any, Final
 
 from psycopg.types.string import StrDumper
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
 
 _WRITES: Final = "writes"
 _TURN: Final = "turn"
@@ -75,6 +75,13 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """A transaction that only reads, and never waits for one that writes."""
     with engine.connect() as connection:
         yield connection
+
+
+def one_at_a_time(session: Connection, lock: int) -> None:
+    """Waits for every other transaction that holds `lock`, and holds it until this one ends."""
+    # SQLite's own lock is held already. Freed at the end also where a pooler is in between.
+    if session.dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(lock)))
 
 
 def without_password(text: str, url: str) -> str:

@@ -12,10 +12,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from wire.database import writing
+from wire.database import one_at_a_time, writing
 
 # Any number will do that nothing else in this database locks.
 _LOCK: Final = 7_240_519_283
@@ -62,7 +62,5 @@ class Migrations:
 def _alone(engine: Engine) -> Iterator[Connection]:
     """A transaction beside no other migration: a second process waits, and finds it done."""
     with writing(engine) as connection:
-        # SQLite's own lock is held already. Freed at the end, also where a pooler is in between.
-        if engine.dialect.name == "postgresql":
-            connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+        one_at_a_time(connection, _LOCK)
         yield connection

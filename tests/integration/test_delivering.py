@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -246,6 +247,7 @@ def test_nothing_but_failures_for_five_days_ends_it_and_one_success_resets(
     assert "5 days" in row["reason"]
     watching.receivers.answers.clear()
     watching.hooks.replay(int(listed(watching, state="dead")[0]["id"]), watching.caller())
+    watching.clock.move(seconds=1)
     assert len(watching.deliver()) == 1
     assert watching.hooks.listed(watching.caller())[0]["state"] == "active"
 
@@ -301,42 +303,54 @@ def test_lost_claim_completes_nothing(watching: Watching) -> None:
     assert listed(watching)[0]["state"] == "delivered"
 
 
-def test_workers_never_claim_the_same(watching: Watching) -> None:
-    """400 deliveries, 4 at a time: each is claimed by one of them, and none is left over."""
+def test_workers_never_claim_the_same(database_url: str, watching: Watching) -> None:
+    """1,000 deliveries, two workers of two threads: each is claimed by one, and none is left over."""
     for n in range(100):
-        subscribe(watching, f"{A}/{n}")
-    post_video(watching, videos=6)
+        subscribe(watching, f"https://host{n}.example.com/hook")
+    post_video(watching, videos=12)
+    with database(database_url) as other:
+        rival = Watching(other)
+        rival.clock.time = watching.clock.time
+        all_claimed = Barrier(4)
 
-    def work(_: int) -> list[int]:
-        mine: list[int] = []
-        while claimed := watching.claim(limit=7):
-            for one in claimed:
-                mine.append(one.sequence)
-                watching.courier.deliver(one)
-        return mine
+        def work(worker: Watching) -> list[int]:
+            mine: list[int] = []
+            claimed = worker.claim(limit=32)
+            all_claimed.wait()
+            while claimed:
+                for one in claimed:
+                    mine.append(one.sequence)
+                    worker.courier.deliver(one)
+                claimed = worker.claim(limit=32)
+            return mine
 
-    with ThreadPoolExecutor(4) as pool:
-        claims = [sequence for mine in pool.map(work, range(4)) for sequence in mine]
-    assert len(claims) == 400
-    assert len(set(claims)) == 400
+        with ThreadPoolExecutor(4) as pool:
+            shares = list(pool.map(work, [watching, rival, watching, rival]))
+    claims = [sequence for mine in shares for sequence in mine]
+    assert len(claims) == 1000
+    assert len(set(claims)) == 1000
+    assert all(shares)
 
 
 def test_delivery_that_another_worker_finished_meanwhile_is_not_claimed(postgres: Postgres) -> None:
-    """On PostgreSQL claims run beside each other: between choosing and taking, it may be done."""
-    finished: list[list[Sent]] = []
+    """One that outlived its lease completes what it holds; between choosing and taking, it may be done."""
+    finished: list[Sent] = []
 
-    def finish(*_: object) -> None:
-        if not finished:
-            finished.append(rival.deliver())
+    def finish(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "row_number" in statement and not finished:
+            rival.courier.deliver(held)
+            finished.extend(rival.receivers.sent)
 
     with postgres.database() as url, database(url) as engine, database(url) as other:
         watching, rival = Watching(engine), Watching(other)
         subscribe(watching)
         post_video(watching)
-        rival.clock.move(minutes=16)
+        rival.clock.time = watching.clock.time
+        (held,) = rival.claim()
+        watching.clock.move(seconds=61)
         event.listen(engine, "after_cursor_execute", finish)
         assert watching.claim() == []
-        assert [len(sent) for sent in finished] == [1]
+        assert len(finished) == 1
 
 
 def test_look_and_its_events_are_kept_together_or_not_at_all(

@@ -25,10 +25,15 @@ from connector.domain.deliveries import (
 from connector.domain.events import TEST_PREFIX
 from connector.domain.events import Event as Told
 from connector.domain.subscriptions import ACTIVE, DISABLED
-from wire.database import reading, writing
+from wire.database import one_at_a_time, reading, writing
 
 # So that a receiver that hangs holds up its own events and nobody else's.
 MAX_AT_ONCE: Final = 4
+# What Zapier's receivers take from a sender; others are as many strangers on one host.
+MAX_A_SECOND: Final = 30
+_SECOND: Final = 1000
+# Any number will do that nothing else in this database locks.
+_CLAIMING: Final = 7_240_519_284
 
 
 class Deliveries:
@@ -38,17 +43,21 @@ class Deliveries:
         self._engine = engine
 
     def claim_due(self, now: datetime, *, lease: timedelta, limit: int) -> list[ClaimedDelivery]:
-        """Up to `limit` deliveries that are due, the longest due first, a few to each receiver."""
+        """Up to `limit` deliveries that are due, the longest due first, a few to each receiver.
+
+        Never more to one host than `MAX_A_SECOND`, by whichever worker: what is beyond waits.
+        """
         token = secrets.token_hex(16)
         with writing(self._engine) as session:
+            one_at_a_time(session, _CLAIMING)
             chosen = session.execute(_due(to_ms(now), limit)).scalars().all()
             if not chosen:
                 return []
             claim = (
                 update(Delivery)
-                # Asked again: on PostgreSQL another worker may have been first, and be done already.
+                # Asked again: on PostgreSQL one whose lease had ended may be done by now all the same.
                 .where(Delivery.sequence.in_(chosen), *_waiting(to_ms(now)))
-                .values(claim_token=token, lease_until=to_ms(now + lease))
+                .values(claim_token=token, claimed_at=to_ms(now), lease_until=to_ms(now + lease))
             )
             session.execute(claim)
             rows = session.execute(
@@ -152,16 +161,43 @@ _TARGET = (
 
 def _waiting(now: int) -> tuple[Any, ...]:
     free = or_(Delivery.lease_until.is_(None), Delivery.lease_until <= now)
-    return Delivery.state == PENDING, Delivery.due_at <= now, free
+    # A try is counted by its claim, so one that is repeated at once would count but once.
+    counted = or_(Delivery.claimed_at.is_(None), Delivery.claimed_at <= now - _SECOND)
+    return Delivery.state == PENDING, Delivery.due_at <= now, free, counted
 
 
 def _due(now: int, limit: int) -> Any:
-    """Of what is due, as much as leaves no more than `MAX_AT_ONCE` in flight to a subscription."""
-    place = func.row_number().over(
-        partition_by=Delivery.subscription_id, order_by=(Delivery.due_at, Delivery.sequence)
+    """Of what is due, as much as every host takes now, the longest due first."""
+    mine = _for_receivers(now)
+    begun = (
+        select(Subscription.target_host, func.count().label("tries"))
+        .join(Delivery, Delivery.subscription_id == Subscription.id)
+        .where(Delivery.claimed_at > now - _SECOND)
+        .group_by(Subscription.target_host)
+        .subquery()
     )
+    return (
+        select(mine.c.sequence)
+        .outerjoin(begun, begun.c.target_host == mine.c.target_host)
+        .where(mine.c.place + func.coalesce(begun.c.tries, 0) <= MAX_A_SECOND)
+        .order_by(mine.c.due_at, mine.c.sequence)
+        .limit(limit)
+    )
+
+
+def _for_receivers(now: int) -> Any:
+    """Of what is due, what leaves no more than `MAX_AT_ONCE` in flight to a subscription.
+
+    `place` counts what is for the same host.
+    """
     waiting = (
-        select(Delivery.sequence, Delivery.subscription_id, Delivery.due_at, place.label("place"))
+        select(
+            Delivery.sequence,
+            Delivery.subscription_id,
+            Delivery.due_at,
+            Subscription.target_host,
+            _place(Delivery.subscription_id, Delivery.due_at, Delivery.sequence),
+        )
         .join(Subscription, Subscription.id == Delivery.subscription_id)
         .where(
             *_waiting(now),
@@ -177,12 +213,20 @@ def _due(now: int, limit: int) -> Any:
         .subquery()
     )
     return (
-        select(waiting.c.sequence)
+        select(
+            waiting.c.sequence,
+            waiting.c.due_at,
+            waiting.c.target_host,
+            _place(waiting.c.target_host, waiting.c.due_at, waiting.c.sequence),
+        )
         .outerjoin(busy, busy.c.subscription_id == waiting.c.subscription_id)
         .where(waiting.c.place + func.coalesce(busy.c.tries, 0) <= MAX_AT_ONCE)
-        .order_by(waiting.c.due_at, waiting.c.sequence)
-        .limit(limit)
+        .subquery()
     )
+
+
+def _place(of: Any, *order: Any) -> Any:
+    return func.row_number().over(partition_by=of, order_by=order).label("place")
 
 
 def _last_test(subscription_id: str) -> Any:

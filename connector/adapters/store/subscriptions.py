@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import Connection as Session
 from sqlalchemy import Engine, delete, exists, insert, select, update
@@ -63,6 +64,7 @@ class Subscriptions:
             "inputs_hash": terms.hash,
             "interval_seconds": interval_seconds,
             "target_url": target_url,
+            "target_host": urlsplit(target_url).hostname if target_url else None,
             "sealed_secrets": sealed_secrets,
             "state": ACTIVE,
             "created_at": to_ms(now),

@@ -62,6 +62,7 @@ class Subscription(Base):
     inputs_hash: Mapped[str] = mapped_column(String(64))
     interval_seconds: Mapped[int]
     target_url: Mapped[str | None]
+    target_host: Mapped[str | None] = mapped_column(String(255))
     sealed_secrets: Mapped[str | None]
     rotated_at: Mapped[int | None]
     state: Mapped[str] = mapped_column(String(12))
@@ -105,7 +106,10 @@ class Delivery(Base):
     """An event on its way to its subscription's target: `pending`, `delivered` or `dead`."""
 
     __tablename__ = "deliveries"
-    __table_args__ = (Index("ix_deliveries_due", "state", "due_at"),)
+    __table_args__ = (
+        Index("ix_deliveries_due", "state", "due_at"),
+        Index("ix_deliveries_claimed_at", "claimed_at"),
+    )
 
     sequence: Mapped[int] = mapped_column(
         ForeignKey("events.sequence", ondelete="CASCADE"), primary_key=True, autoincrement=False
@@ -118,6 +122,7 @@ class Delivery(Base):
     due_at: Mapped[int]
     attempt: Mapped[int]
     claim_token: Mapped[str | None] = mapped_column(String(32))
+    claimed_at: Mapped[int | None]
     lease_until: Mapped[int | None]
     last_status: Mapped[int | None]
     last_error: Mapped[str | None]
