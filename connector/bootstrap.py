@@ -211,6 +211,7 @@ def _connector(
         hooks=watching.hooks,
         call_api=partial(call_api, profiles=profiles),
         describe_account=partial(describe_account, profiles=profiles),
+        history=watching.history,
     )
     embedded = not settings.profile_api_url
     return create_app(

@@ -176,6 +176,11 @@ class Settings:
         _whole(0, 1_000_000_000),
         "Credits a day (UTC) that watching may spend for one API key; a look costs 2.",
     )
+    watch_history_days: int = _setting(
+        365,
+        _whole(1, 36500),
+        "Days that looks, events and ended deliveries are kept.",
+    )
     worker_threads: int = _setting(
         32, _whole(1, 1000), "Looks and deliveries that one worker does at a time."
     )

@@ -25,6 +25,7 @@ from connector.exports.zapier_promises import broken_promises
 from connector.web import errors
 from schemas.catalog import CATALOG, Action, Catalog
 from schemas.events import EventHead
+from schemas.history import HistoryRow
 from schemas.hooks import Hook
 from schemas.video import Video
 
@@ -48,6 +49,7 @@ def document_tables(catalog: Catalog) -> dict[str, str]:
         "video-keys": keys_list(Video),
         "event-fields": fields_table(EventHead),
         "hook-fields": fields_table(Hook),
+        "history-fields": fields_table(HistoryRow),
         **_platform_tables(
             catalog, "zapier", case=title_case, name=lambda step: title_case(step.label)
         ),

@@ -13,12 +13,14 @@ from connector.adapters.crypto import FernetVault, key_beside
 from connector.adapters.profiles import ProfileClient
 from connector.adapters.sender import WebhookSender
 from connector.adapters.store.deliveries import Deliveries
+from connector.adapters.store.history import History as KeptHistory
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.watches import Watches
 from connector.adapters.store.workers import Workers
 from connector.config import Settings, networks_in
 from connector.domain.targets import is_denied
 from connector.services.delivering import Courier
+from connector.services.history import Forgetting, History
 from connector.services.hooks import Hooks
 from connector.services.polling import Polling
 from connector.services.subscribing import Subscribing
@@ -37,6 +39,7 @@ class Watching:
         self._workers = Workers(engine)
         self._deliveries = Deliveries(engine)
         self._watches = Watches(engine)
+        self._history = KeptHistory(engine)
         subscriptions = Subscriptions(engine)
         self._watcher = Watcher(
             store=self._watches,
@@ -69,6 +72,7 @@ class Watching:
             clock=self._clock,
             allow_local=settings.connector_allow_local_callbacks,
         )
+        self.history = History(store=self._history, subscribing=subscribing)
 
     def worker_problem(self) -> str | None:
         """Why events are not delivered; null where they are."""
@@ -97,6 +101,9 @@ class Watching:
             workers=self._workers,
             watcher=self._watcher,
             courier=courier,
+            forgetting=Forgetting(
+                store=self._history, clock=self._clock, days=self._settings.watch_history_days
+            ),
             clock=self._clock,
             threads=threads,
         )

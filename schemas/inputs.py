@@ -11,6 +11,7 @@ from schemas.fields import (
     Flag,
     Identifier,
     Text,
+    Timestamp,
     WholeNumber,
     Words,
     declared_fields,
@@ -25,7 +26,15 @@ MAX_THRESHOLDS = 100
 MAX_COUNT = 10**15 - 1
 MAX_WORDS = 100
 FREQUENCIES = {"hourly": "Hourly", "daily": "Daily", "weekly": "Weekly"}
+# A year of looks by the hour; as JSON, a third of what Zapier takes.
+MAX_LOOKS = 10_000
+CSV = "csv"
 STATUSES = {"gone": "Gone", "private": "Private", "back": "Back"}
+
+
+_NO_MOMENT = dict.fromkeys(
+    ("invalid", "invalid_awareness", "format"), "Not a moment such as 2026-11-24T12:00:00Z."
+)
 
 
 class ProfileInput(Schema):
@@ -151,6 +160,42 @@ class PageInput(Schema):
         label="First poll", sample=False, load_default=False, data_key="isPopulatingDedupe",
         help="Says that the platform only learns which events there are; it changes nothing.",
     )
+
+
+class HistoryInput(Schema):
+    """Which looks at a profile are asked for."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    since = field(
+        Timestamp,
+        label="Since", sample="2026-11-01T00:00:00.000Z", load_default=None,
+        error_messages=_NO_MOMENT,
+        help="Looks from this moment on, in ISO 8601 with Z or an offset.",
+    )
+    until = field(
+        Timestamp,
+        label="Until", sample="2026-12-01T00:00:00.000Z", load_default=None,
+        error_messages=_NO_MOMENT,
+        help="Looks before this moment.",
+    )
+    limit = field(
+        WholeNumber,
+        label="Limit", sample=1000, load_default=1000, validate=validate.Range(1, MAX_LOOKS),
+        help=f"The most looks to answer, up to {MAX_LOOKS}.",
+    )
+    cursor = declared_fields(PageInput)["cursor"]
+    format = field(
+        Text,
+        label="Format", sample=CSV, load_default=None, choices={"json": "JSON", CSV: "CSV"},
+        help="Empty: as the header `Accept` asks, else JSON.",
+    )
+
+    @validates_schema
+    def _some_time(self, data: dict[str, Any], **_: Any) -> None:
+        if data["since"] and data["until"] and data["since"] >= data["until"]:
+            raise ValidationError("Must be later than since.", "until")
 
 
 class DeliveriesInput(Schema):

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from connector.adapters.store.deliveries import Deliveries
+from connector.adapters.store.history import History as KeptHistory
 from connector.adapters.store.migrate import MIGRATIONS
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.watches import Watches
@@ -22,6 +23,7 @@ from connector.domain.deliveries import ClaimedDelivery, Outcome
 from connector.domain.errors import ConnectorError, ProfileNotFound
 from connector.domain.platforms import PLATFORMS
 from connector.services.delivering import Courier
+from connector.services.history import Forgetting, History
 from connector.services.hooks import Hooks
 from connector.services.polling import Polling
 from connector.services.subscribing import Subscribing
@@ -190,6 +192,9 @@ class Watching:
             clock=self.clock,
             allow_local=False,
         )
+        kept = KeptHistory(engine)
+        self.history = History(store=kept, subscribing=self.subscribing)
+        self.forgetting = Forgetting(store=kept, clock=self.clock, days=365)
 
     def look(self) -> int:
         """Looks at every profile that is due for a receiver, as a worker does; how many there were."""

@@ -78,6 +78,14 @@ class NotFound(Permanent):
     advice = "Check the id; what was deleted stays deleted."
 
 
+class NotWatched(Permanent):
+    """The caller watches the profile first."""
+
+    code = "not_watched"
+    default = "The profile is not watched with this API key."
+    advice = "Poll a trigger with its handle, or subscribe to one: looks are kept from then on."
+
+
 class BudgetExceeded(Permanent):
     """The connector's own limit on what watching may spend; the upstream was not asked."""
 

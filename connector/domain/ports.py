@@ -10,6 +10,7 @@ from connector.domain.answers import Answer, RateLimit
 from connector.domain.deadlines import Deadline
 from connector.domain.deliveries import ClaimedDelivery, DeliveryState, Outcome, Verdict
 from connector.domain.events import Event
+from connector.domain.history import Seen
 from connector.domain.portraits import Portrait
 from connector.domain.subscriptions import ClaimedWatch, Look, Subscription, Terms, Told
 
@@ -164,6 +165,25 @@ class DeliveryStore(Protocol):
 
     def replay(self, sequence: int, now: datetime, *, connection_id: str | None = None) -> bool:
         """Sends a delivery again; false where there is none that has ended."""
+
+
+class HistoryStore(Protocol):
+    """What was seen, for as long as it is kept."""
+
+    def looks(
+        self,
+        connection_id: str,
+        handle: str,
+        *,
+        since: datetime | None,
+        until: datetime | None,
+        before: int | None,
+        limit: int,
+    ) -> list[Seen] | None:
+        """The newest looks, newest first; null where the connection does not watch the profile."""
+
+    def forget_before(self, moment: datetime, *, limit: int) -> int:
+        """Deletes up to `limit` looks, and as many events, that are older; how many there were."""
 
 
 class WorkerStore(Protocol):

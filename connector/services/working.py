@@ -14,6 +14,7 @@ from typing import Any, Final
 from connector.domain.ports import Clock, DeliveryStore, WatchStore, WorkerStore
 from connector.services import delivering, watching
 from connector.services.delivering import Courier
+from connector.services.history import Forgetting
 from connector.services.watching import Watcher
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class Worker:
     workers: WorkerStore
     watcher: Watcher
     courier: Courier
+    forgetting: Forgetting
     clock: Clock
     threads: int
     delivery_lease: timedelta = delivering.LEASE
@@ -51,6 +53,7 @@ class Worker:
                 if self.clock.monotonic() - beat_at > BEAT_SECONDS:
                     beat_at = self.clock.monotonic()
                     self._safely(self._beat)
+                    self._safely(self.forgetting.run)
                 in_flight = {future for future in in_flight if not future.done()}
                 free = self.threads - len(in_flight)
                 begun = self._begin(pool, free) if free else []

@@ -25,6 +25,7 @@ STATUSES: Final[Mapping[type[ConnectorError], int]] = {
     errors.BudgetExceeded: 403,
     errors.ProfileNotFound: 404,
     errors.NotFound: 404,
+    errors.NotWatched: 404,
     errors.RateLimited: 429,
     errors.UpstreamInvalid: 502,
     errors.UpstreamUnavailable: 502,

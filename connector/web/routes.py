@@ -16,6 +16,7 @@ from connector.domain.callers import Caller
 from connector.domain.deadlines import Deadline
 from connector.domain.platforms import Platform
 from connector.domain.ports import Clock
+from connector.web.history import History, add_history_route
 from connector.web.hooks import Hooks, add_hook_routes
 from connector.web.inputs import api_key_of, load_input
 from connector.web.limits import pass_on
@@ -38,6 +39,7 @@ class UseCases:
     hooks: Hooks
     call_api: UseCase
     describe_account: Callable[[Caller], Result]
+    history: History
 
 
 def platform_routes(
@@ -100,6 +102,7 @@ def platform_routes(
         routes.add_url_rule(f"/searches/{search.key}", search.key, run, methods=["GET", "POST"])
     for trigger in CATALOG.triggers:
         routes.add_url_rule(f"/triggers/{trigger.key}", trigger.key, poll(trigger))
+    add_history_route(routes, use_cases.history, caller, paged=platform.paged)
     add_hook_routes(routes, use_cases.hooks, caller, paged=platform.paged)
     return routes
 

@@ -22,6 +22,8 @@ from schemas.catalog import CATALOG
 from schemas.errors import ErrorBody
 from schemas.events import Change, EventHead, EventRow
 from schemas.fields import declared_fields, sample_of, upstream_paths
+from schemas.history import HistoryRow
+from schemas.inputs import HistoryInput
 from schemas.profile import ProfileRow
 from schemas.universal import Choice, RequestInput, RequestOutput
 from schemas.video import Video
@@ -50,7 +52,7 @@ recent_videos fetched_at cached credits_used warnings request_source
 PERMANENT_KEYS = PERMANENT.split()
 
 SCHEMAS = [ProfileRow, Video, ErrorBody, Credentials, Account, RequestInput, RequestOutput, Choice]
-SCHEMAS += [item.input for item in CATALOG]
+SCHEMAS += [HistoryRow, HistoryInput, *(item.input for item in CATALOG)]
 SCHEMAS += [Change, EventRow, *(trigger.input for trigger in CATALOG.triggers)]
 ROOT = Path(__file__).parents[2]
 

@@ -32,6 +32,7 @@ from schemas.catalog import CATALOG
 from schemas.errors import ErrorBody
 from schemas.events import Change, EventRow
 from schemas.fields import declared_fields
+from schemas.history import HistoryRow
 from schemas.hooks import DeliveryRow, Hook, HookEnd, HookInput, ReplayResult
 from schemas.universal import Choice
 from schemas.video import Video
@@ -45,7 +46,7 @@ ENDPOINT_PATH = profile_api.app.PATH
 INPUTS = [item.input for item in (*CATALOG, CATALOG.universal)] + [HookInput]
 OUTPUTS = [item.output for item in (*CATALOG, CATALOG.universal)]
 OUTPUTS += [CATALOG.connection.output, Account, Choice, ErrorBody, Video, EventRow, Change]
-OUTPUTS += [Hook, HookEnd, DeliveryRow, ReplayResult]
+OUTPUTS += [Hook, HookEnd, DeliveryRow, ReplayResult, HistoryRow]
 
 
 def named(schema: type[Schema]) -> str:
@@ -54,7 +55,7 @@ def named(schema: type[Schema]) -> str:
 
 def connector_app() -> Flask:
     return create_app(
-        UseCases(HANDLERS, lambda *_: ([], None), None, call_api, describe_account),  # type: ignore[arg-type]  # never called
+        UseCases(HANDLERS, lambda *_: ([], None), None, call_api, describe_account, None),  # type: ignore[arg-type]  # never called
         document=dict,
         checks={},
         notes={},
@@ -214,7 +215,7 @@ def failing(*_: object) -> Any:
 
 def test_what_never_happens_in_tests_is_documented_too() -> None:
     """A fault of our own, and a server that is not ready."""
-    use_cases = UseCases(dict.fromkeys(HANDLERS, failing), failing, None, failing, failing)  # type: ignore[arg-type]  # never called
+    use_cases = UseCases(dict.fromkeys(HANDLERS, failing), failing, None, failing, failing, None)  # type: ignore[arg-type]  # never called
     app = create_app(
         use_cases,
         document=dict,

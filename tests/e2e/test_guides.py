@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 import subprocess
@@ -44,6 +46,17 @@ def test_javascript_prints_what_was_found(server: Server) -> None:
     (code,) = examples("js")
     printed = run([NODE, "--input-type=module", "-e"], code, server)
     assert printed == "[ 'Dave Portnoy', 4100000, 190400000 ]\n"
+
+
+def test_history_lines_answer_what_the_poll_above_saw(server: Server) -> None:
+    """As JSON, and as a table whose only look comes under its keys."""
+    lines = re.findall(r"```sh\n(curl [^`]*?)```", TRIGGERS)
+    poll, as_json, as_csv = (line for line in lines if "ada.bakes" in line and "-d" not in line)
+    run(["sh", "-ec"], poll, server)
+    (row,) = json.loads(run(["sh", "-ec"], as_json, server))
+    assert (row["handle"], row["status"]) == ("ada.bakes", "found")
+    (read,) = csv.DictReader(io.StringIO(run(["sh", "-ec"], as_csv, server), newline=""))
+    assert read == {key: str(value) for key, value in row.items()}
 
 
 SECRET = "whsec_" + "QUFB" * 8

@@ -99,6 +99,8 @@ KNOWN_QUERY = {
     "handles": HANDLE,
     "thresholds": {"type": "string", "const": "1000,5000"},
     "watched_fields": {"type": "string", "const": "user_nickname,user_verified"},
+    "since": {"type": "string", "enum": ["2026-11-01T00:00:00Z", "1700000000"]},
+    "until": {"type": "string", "enum": ["2026-12-01T01:00:00+01:00", "1900000000"]},
     "state": {"type": "string", "enum": ["pending", "delivered", "dead"]},
 }
 BODY = {"type": "object", "required": ["handle"], "properties": {"handle": HANDLE}}

@@ -148,6 +148,58 @@ def test_hooks_fit(server: Server, document: Document, key: dict[str, str], plat
         assert ask(server, document, method, path, headers=key).status_code == status
 
 
+@platforms
+def test_history_fits(
+    server: Server, document: Document, key: dict[str, str], platform: str
+) -> None:
+    """As JSON and as CSV, whichever way it is asked for; and each way in which it is refused."""
+    watched = f"seen.{platform}"
+    trigger = f"/{platform}/triggers/new_video"
+    ask(server, document, "GET", trigger, params={"handles": watched}, headers=key)
+    path = f"/{platform}/profiles/{watched}/history"
+    found = ask(server, document, "GET", path, headers=key).json()
+    (row,) = found["items"] if platform == "make" else found
+    assert (row["handle"], row["status"]) == (watched, "found")
+    accept = {"Accept": "text/csv;q=0.9, */*;q=0.1"}
+    for params, headers in (({"format": "csv"}, {}), ({}, accept), ({"format": ""}, accept)):
+        table = ask(
+            server, document, "GET", path, params=params, headers={**key, **headers}
+        ).content.decode()
+        lines = [",".join(row), ",".join(map(str, row.values()))]
+        assert table.split("\r\n") == [*lines, ""]
+    for headers in ({"Accept": "*/*"}, {"Accept": "text/html"}, {"Accept": ""}):
+        answer = ask(server, document, "GET", path, headers={**key, **headers})
+        assert answer.headers["Content-Type"] == "application/json"
+    json_too = ask(server, document, "GET", f"{path}?format=json", headers={**key, **accept})
+    assert json_too.headers["Content-Type"] == "application/json"
+    refusals = [
+        ("since=yesterday", "since: Not a moment such as 2026-11-24T12:00:00Z."),
+        ("since=2026-11-24T12:00:00", "since: Not a moment such as 2026-11-24T12:00:00Z."),
+        ("since=2026-11-02&until=1", "since: Not a moment such as 2026-11-24T12:00:00Z."),
+        ("since=1700000000&until=1700000000", "until: Must be later than since."),
+        ("limit=0", "limit: Must be greater than or equal to 1 and less than or equal to 10000."),
+        (
+            "limit=10001",
+            "limit: Must be greater than or equal to 1 and less than or equal to 10000.",
+        ),
+        ("cursor=0", "cursor: "),
+        ("format=xml", "format: Must be one of: json, csv."),
+    ]
+    for query, message in refusals:
+        refused = ask(server, document, "GET", f"{path}?{query}", headers={**key, **accept})
+        assert refused.status_code == 400
+        assert refused.json()["error"].startswith(message)
+    for name, headers, code in (
+        ("nobody.watches", key, "not_watched"),
+        ("no%20handle!", key, "invalid_handle"),
+        (watched, {"X-API-Key": "sk_mistyped"}, "invalid_api_key"),
+        (watched, {"X-API-Key": server.new_key()[0]}, "not_watched"),
+    ):
+        path = f"/{platform}/profiles/{name}/history?format=csv"
+        refused = ask(server, document, "GET", path, headers=headers)
+        assert refused.json()["error_code"] == code
+
+
 def test_late_answer_fits(server: Server, document: Document, key: dict[str, str]) -> None:
     body = {"handle": SLOW_HANDLE}
     path = "/api/actions/get_profile"

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # SQLite counts rows up by itself only in a column that it calls INTEGER.
 _Counted = BigInteger().with_variant(Integer, "sqlite")
+
+
+# Events with a body, in the words in which both databases find the index of them.
+KEPT = text("body != ''")
 
 
 class Base(DeclarativeBase):
@@ -86,12 +99,13 @@ class SubscribedWatch(Base):
 
 
 class Event(Base):
-    """One event as one subscription is told of it. `body` is frozen."""
+    """One event as one subscription is told of it. `body` is frozen; of an old one it is empty."""
 
     __tablename__ = "events"
     # Counted once and for all: what was deleted does not give its number to another.
     __table_args__ = (
         UniqueConstraint("subscription_id", "event_id"),
+        Index("ix_events_kept", "created_at", sqlite_where=KEPT, postgresql_where=KEPT),
         {"sqlite_autoincrement": True},
     )
 
@@ -133,11 +147,15 @@ class Snapshot(Base):
     """The counts of a profile at one look."""
 
     __tablename__ = "snapshots"
-    __table_args__ = (Index("ix_snapshots_watch_at", "watch_id", "seen_at"),)
+    __table_args__ = (
+        Index("ix_snapshots_watch", "watch_id", "id"),
+        Index("ix_snapshots_seen_at", "seen_at"),
+    )
 
     id: Mapped[int] = mapped_column(_Counted, primary_key=True)
     watch_id: Mapped[int] = mapped_column(ForeignKey("watches.id", ondelete="CASCADE"))
     seen_at: Mapped[int]
+    user_id: Mapped[str | None]
     status: Mapped[str] = mapped_column(String(12))
     followers: Mapped[int | None]
     hearts: Mapped[int | None]

@@ -13,6 +13,7 @@ from sqlalchemy import Connection as Session
 from sqlalchemy.exc import IntegrityError
 
 from connector.adapters.store.tables import (
+    KEPT,
     Connection,
     CreditDay,
     Delivery,
@@ -165,7 +166,7 @@ class Watches:
     def told(self, subscription_id: str, *, limit: int, before: int | None = None) -> list[Told]:
         """The newest events of a subscription, newest first, below the sequence `before`."""
         query = select(EventRow.sequence, EventRow.event_id, EventRow.body).where(
-            EventRow.subscription_id == subscription_id
+            EventRow.subscription_id == subscription_id, KEPT
         )
         if before is not None:
             query = query.where(EventRow.sequence < before)
@@ -210,6 +211,7 @@ def _snapshot(watch: ClaimedWatch, look: Look) -> dict[str, Any]:
     return {
         "watch_id": watch.id,
         "seen_at": to_ms(look.seen_at),
+        "user_id": look.portrait.user_id,
         "status": look.portrait.status,
         "followers": look.portrait.followers,
         "hearts": row.get("hearts"),

@@ -21,7 +21,7 @@ from connector.exports.openapi.schema_objects import SchemaConverter
 from schemas.catalog import Catalog
 from schemas.errors import ErrorBody
 from schemas.hooks import HookInput
-from schemas.inputs import DeliveriesInput, PageInput
+from schemas.inputs import DeliveriesInput, HistoryInput, PageInput
 
 _SECURITY_SCHEMES: Final = {
     "bearer": {
@@ -62,7 +62,7 @@ def openapi_document(catalog: Catalog, *, version: str, door: Door) -> dict[str,
     converter = cast(SchemaConverter, plugin.converter)  # as the plugin was told to make
     read = (*catalog, *catalog.triggers, catalog.universal)
     converter.inputs = frozenset(
-        (PageInput, HookInput, DeliveriesInput, *(item.input for item in read))
+        (PageInput, HookInput, DeliveriesInput, HistoryInput, *(item.input for item in read))
     )
     responses = Responses(spec, door, converter.reference(ErrorBody))
     paths = operator_paths(door, responses)

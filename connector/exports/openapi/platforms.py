@@ -15,8 +15,9 @@ from connector.exports.openapi.responses import EVERYWHERE, Responses
 from connector.exports.openapi.schema_objects import SchemaConverter
 from schemas.catalog import Action, Catalog, PickList, Trigger
 from schemas.fields import declared_fields, sample_of
+from schemas.history import HistoryRow
 from schemas.hooks import DeliveryRow, Hook, HookEnd, HookInput, ReplayResult
-from schemas.inputs import DeliveriesInput, PageInput
+from schemas.inputs import DeliveriesInput, HistoryInput, PageInput
 from schemas.universal import Choice
 
 _UPSTREAM: Final = (
@@ -57,6 +58,7 @@ def platform_paths(
     paths |= {f"{root}/searches/{s.key}": writer.search(s) for s in catalog.searches}
     paths |= {f"{root}/triggers/{t.key}": {"get": writer.trigger(t)} for t in catalog.triggers}
     paths |= {
+        f"{root}/profiles/{{handle}}/history": {"get": writer.history()},
         f"{root}/hooks": {"get": writer.hooks(), "post": writer.subscribe()},
         f"{root}/hooks/{{subscription_id}}": {"delete": writer.unsubscribe()},
         f"{root}/hooks/{{subscription_id}}/rotate": {"post": writer.rotate()},
@@ -139,6 +141,28 @@ class _Writer:
             ],
             "responses": {"200": answer, **self.responses.of(*EVERYWHERE, errors=failures)},
         }
+
+    def history(self) -> dict[str, Any]:
+        failures = (errors.InvalidInput, errors.InvalidHandle, errors.NotWatched, *_UPSTREAM)
+        return {
+            **self._head("history", "Get a profile's history"),
+            "description": "Every look at a profile that this key watches, newest first. As CSV, a"
+            " text that a spreadsheet would take for a formula has a `'` in front. Costs nothing.",
+            **self._reads_query(_in_path("handle", _TEXT), *self._query(HistoryInput)),
+            "responses": {
+                "200": self._history_answer(),
+                **self.responses.of(404, *EVERYWHERE, errors=failures),
+            },
+        }
+
+    def _history_answer(self) -> dict[str, Any]:
+        rows = {"type": "array", "items": self.converter.reference(HistoryRow)}
+        sample = self._sample(HistoryRow)
+        answer = self._paged(rows, [sample], cursor=["integer", "null"])
+        lines = (sample.keys(), map(str, sample.values()))
+        table = "".join(f"{','.join(line)}\r\n" for line in lines)
+        answer["content"]["text/csv"] = {"schema": {"type": "string"}, "example": table}
+        return answer | {"description": "The looks.", "headers": sent("X-Next-Cursor")}
 
     def subscribe(self) -> dict[str, Any]:
         return {
