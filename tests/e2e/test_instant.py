@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -17,8 +18,10 @@ from typing import Any
 
 import pytest
 import requests
+from sqlalchemy import insert
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from connector.adapters.store.tables import Snapshot
 from tests.running import (
     ROOT,
     FakeUpstream,
@@ -30,6 +33,7 @@ from tests.running import (
     running_server,
 )
 from tests.watched import MISSING_HANDLE, profile
+from wire.database import open_engine, writing
 
 KEY = "sk_instant_9f2c"
 HEADERS = {"Authorization": f"Bearer {KEY}"}
@@ -46,6 +50,7 @@ class Product:
 
     def __init__(self, server: Server, settings: dict[str, str], folder: Path) -> None:
         self.server = server
+        self.folder = folder
         self.log = folder / "worker.log"
         self.started: list[subprocess.Popen[bytes]] = []
         self._environment = clean_environment(
@@ -108,6 +113,7 @@ def running_product(folder: Path, upstream: FakeUpstream) -> Iterator[Product]:
         "PROFILE_API_URL": upstream.url,
         "WATCH_MIN_INTERVAL_SECONDS": "1",
         "CONNECTOR_ALLOW_LOCAL_CALLBACKS": "true",
+        "LOG_LEVEL": "DEBUG",
         "CONNECTOR_ENCRYPTION_KEYS": "SgzyCyNw8b6ZEEqEcvzvuUGsCXiWwI_PzhLs9xGGYNk=",
     }
     with running_server(folder, **settings) as server:
@@ -255,6 +261,65 @@ def test_sigterm_finishes_what_is_in_flight(
     assert process.wait(60) == 0
     (row,) = product.call("GET", "/api/deliveries")
     assert (row["state"], row["attempts"]) == ("delivered", 1)
+
+
+def test_planted_secrets_are_found_nowhere(
+    product: Product, upstream: FakeUpstream, receiver: FakeUpstream
+) -> None:
+    """Raw database, its write-ahead log, logs at DEBUG, answers: no key, no signing secret.
+
+    Though both come back from where they are known: from the upstream, and from the receiver.
+    """
+    made = subscribe(product, upstream, "api", "planted", f"{receiver.url}/s3cret-path")
+    hook = f"/api/hooks/{made['id']}"
+    secrets = [made["secret"], product.call("POST", f"{hook}/rotate")["secret"]]
+    receiver.answers("planted", reply(500, {"error": secrets}, {"X-Secret": secrets[0]}))
+    with product.worker():
+        until(lambda: len(upstream.asked_for("planted")) > 1)
+        product.call("POST", f"{hook}/test")
+        until(lambda: receiver.asked_for("planted"))
+        upstream.answers("planted", reply(500, {"error": f"Key {KEY} failed"}))
+        until(lambda: product.call("GET", "/api/hooks")[0]["problems"])
+        files = {path.name: path.read_bytes() for path in product.folder.glob("connector.db*")}
+        answers = [
+            requests.request(method, f"{product.server.url}{path}", headers=HEADERS, timeout=60)
+            for method, path in (
+                ("GET", "/api/hooks"),
+                ("GET", "/api/deliveries"),
+                ("GET", "/api/profiles/planted/history?format=csv"),
+                ("POST", f"/api/hooks/{secrets[0]}/rotate"),
+                ("POST", f"/api/hooks/{KEY}/test"),
+            )
+        ]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 404, 404]
+    assert len(files["connector.db-wal"]) > 0
+    assert b"planted" in b"".join(files.values())
+    for delivered in receiver.asked_for("planted"):
+        for secret in secrets:
+            Webhook(secret).verify(delivered.raw, dict(delivered.headers))
+    logs = [product.log.read_bytes(), product.server.log.read_bytes()]
+    assert b"s3cret-path" not in b"".join(logs)
+    told = [answer.content for answer in answers]
+    spoken = [*(part for s in secrets for part in (s, s.removeprefix("whsec_"))), KEY]
+    raw = [base64.b64decode(secret.removeprefix("whsec_")) for secret in secrets]
+    for secret in (*(text.encode() for text in spoken), *raw):
+        assert not [text for text in (*files.values(), *logs, *told) if secret in text]
+
+
+def test_worker_forgets_what_is_too_old(product: Product, upstream: FakeUpstream) -> None:
+    """With its first beat; what it sees meanwhile stays."""
+    subscribe(product, upstream, "api", "forgotten", "https://hooks.example.com/1")
+    past = {"watch_id": 1, "seen_at": 0, "status": "found"}
+    engine = open_engine(f"sqlite:///{product.folder}/connector.db")
+    with writing(engine) as session:
+        session.execute(insert(Snapshot).values(past))
+    engine.dispose()
+    history = "/api/profiles/forgotten/history"
+    assert [row["seen_at"][:4] for row in product.call("GET", history)] == ["1970"]
+    with product.worker():
+        until(lambda: upstream.asked_for("forgotten"))
+        until(lambda: "1970" not in [row["seen_at"][:4] for row in product.call("GET", history)])
+    assert product.call("GET", history)
 
 
 def test_local_receivers_are_refused_unless_allowed(front: Server, upstream: FakeUpstream) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from connector.adapters.sender import MAX_ANSWER_BYTES, WebhookSender
 from connector.domain.deliveries import Outcome
 from connector.domain.targets import is_denied
 from tests.running import FakeUpstream, Received, reply
+from tests.unit.test_targets import DENIED
 from tests.verifying import verifies
 from wire.http import new_session
 
@@ -278,15 +280,64 @@ def _serve_once(listener: socket.socket, context: ssl.SSLContext, requests: list
             secure.sendall(reply(200, {}))
 
 
-@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "127.1", "2130706433", "0x7f.1"])
-def test_address_that_is_denied_is_not_dialled(upstream: FakeUpstream, name: str) -> None:
-    """Judged by what the name leads to, whatever the name is."""
+@pytest.fixture(scope="module")
+def dials_of_threads() -> dict[int, list[object]]:
+    """By thread, where it tried to connect a socket to, as the interpreter itself reports it."""
+    dials: dict[int, list[object]] = {}
+
+    def note(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "socket.connect":
+            dials.setdefault(threading.get_ident(), []).append(arguments[1])
+
+    sys.addaudithook(note)
+    return dials
+
+
+@pytest.fixture
+def dials(dials_of_threads: dict[int, list[object]]) -> list[object]:
+    """Those of this thread, from now on."""
+    dials_of_threads[threading.get_ident()] = []
+    return dials_of_threads[threading.get_ident()]
+
+
+@pytest.mark.parametrize("address", DENIED)
+def test_name_that_leads_to_a_denied_address_is_not_dialled(
+    address: str, dials: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every address of the table: no socket is connected, to it or to anything else."""
+    monkeypatch.setattr(socket, "getaddrinfo", Names([[address]]))
+    outcome = send("https://denied.example/", may_dial=lambda ip: not is_denied(ip))
+    assert outcome.error == "The receiver's name leads to an address that is not public."
+    assert dials == []
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("localhost", "LOCALHOST", "127.0.0.1", "127.1", "2130706433", "0x7f.1", "0x7f000001"),
+        *("0177.0.0.1", "0", "0.0.0.0", "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::127.0.0.1]"),
+        *("[64:ff9b::7f00:1]", "[2002:7f00:1::]", "169.254.169.254", "[fd00:ec2::254]"),
+        *("10.0.0.1", "100.64.0.1", "168.63.129.16", "[fec0::1]", "[fe80::1]"),
+    ],
+)
+def test_address_that_is_denied_is_not_dialled(
+    upstream: FakeUpstream, dials: list[object], host: str
+) -> None:
+    """However it is spelt; the receiver that listens at some of them hears nothing."""
     before = len(upstream.received)
     port = upstream.url.rpartition(":")[2]
-    outcome = send(f"http://{name}:{port}/", may_dial=lambda ip: not is_denied(ip))
-    assert outcome.status is None
+    outcome = send(f"http://{host}:{port}/", may_dial=lambda ip: not is_denied(ip))
     assert outcome.error == "The receiver's name leads to an address that is not public."
+    assert dials == []
     assert len(upstream.received) == before
+
+
+def test_dials_are_seen(upstream: FakeUpstream, dials: list[object]) -> None:
+    """Or none would prove nothing."""
+    upstream.answers("received", reply(200, {}))
+    port = int(upstream.url.rpartition(":")[2])
+    assert send(f"http://2130706433:{port}/").delivered
+    assert dials == [("127.0.0.1", port)]
 
 
 def test_name_is_looked_up_once(upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
