@@ -70,6 +70,12 @@ def checked_target(url: str, *, allow_local: bool = False) -> str:
     return url
 
 
+def paced_host(url: str) -> str | None:
+    """The host of a checked target that is sent to at a bounded pace; null for this machine, in trials."""
+    host = urlsplit(url).hostname or ""
+    return None if _is_this_machine(host) else host
+
+
 def is_denied(address: str, *, allow_local: bool = False, networks: Sequence[Network] = ()) -> bool:
     """Whether nothing may be sent to this IP address. `networks` are an operator's own to deny."""
     try:

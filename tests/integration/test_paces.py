@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -87,6 +88,17 @@ def test_no_host_gets_more_than_it_takes(workers: list[Worker]) -> None:
     assert max(slow) - due_at < timedelta(seconds=8)
     others = [at for at, host, _ in first.book if host != ZAPIER]
     assert (len(others), max(others) - due_at < SECOND) == (40, True)
+
+
+def test_this_machine_takes_what_it_takes(workers: list[Worker]) -> None:
+    """In trials the receiver is one's own; whether it is fast enough, one wants to see."""
+    first = workers[0]
+    hooks = replace(first.hooks, allow_local=True)
+    for n in range(20):
+        target = f"http://127.0.0.1:9/{n}"
+        hooks.subscribe("new_video", target, {"handles": ["ada"]}, first.caller())
+    post_video(first, videos=6)
+    assert len(first.claim()) == 80
 
 
 def test_tries_that_failed_count_too(workers: list[Worker]) -> None:

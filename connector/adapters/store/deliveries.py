@@ -176,10 +176,11 @@ def _due(now: int, limit: int) -> Any:
         .group_by(Subscription.target_host)
         .subquery()
     )
+    within = mine.c.place + func.coalesce(begun.c.tries, 0) <= MAX_A_SECOND
     return (
         select(mine.c.sequence)
         .outerjoin(begun, begun.c.target_host == mine.c.target_host)
-        .where(mine.c.place + func.coalesce(begun.c.tries, 0) <= MAX_A_SECOND)
+        .where(or_(mine.c.target_host.is_(None), within))
         .order_by(mine.c.due_at, mine.c.sequence)
         .limit(limit)
     )

@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy import Connection as Session
 from sqlalchemy import Engine, delete, exists, insert, select, update
@@ -17,6 +16,7 @@ from connector.adapters.store.tables import Connection, SubscribedWatch, Watch
 from connector.adapters.store.tables import Subscription as Row
 from connector.adapters.store.time import from_ms, to_ms
 from connector.domain.subscriptions import ACTIVE, Subscription, Terms
+from connector.domain.targets import paced_host
 from wire.database import reading, writing
 
 
@@ -64,7 +64,7 @@ class Subscriptions:
             "inputs_hash": terms.hash,
             "interval_seconds": interval_seconds,
             "target_url": target_url,
-            "target_host": urlsplit(target_url).hostname if target_url else None,
+            "target_host": paced_host(target_url) if target_url else None,
             "sealed_secrets": sealed_secrets,
             "state": ACTIVE,
             "created_at": to_ms(now),

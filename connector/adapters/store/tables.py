@@ -63,7 +63,10 @@ class Watch(Base):
 
 
 class Subscription(Base):
-    """One trigger with its inputs. Without a `target_url` it is polled, with one it is delivered."""
+    """One trigger with its inputs. Without a `target_url` it is polled, with one it is delivered.
+
+    What goes to one `target_host` is counted together; where it is null, it is not counted.
+    """
 
     __tablename__ = "subscriptions"
     __table_args__ = (Index("ix_subscriptions_same", "connection_id", "trigger", "inputs_hash"),)
