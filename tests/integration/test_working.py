@@ -66,6 +66,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
             workers=Workers(engine),
             watcher=watching.watcher,
             courier=replace(watching.courier, sender=WebhookSender(session), allow_local=True),
+            forgetting=watching.forgetting,
             clock=watching.clock,
             threads=THREADS,
         )
