@@ -59,7 +59,7 @@ def work(settings: Settings) -> None:
     except SettingsError as exc:
         raise click.ClickException(str(exc)) from exc
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: worker.stopping.set())
+        signal.signal(number, lambda *_: worker.stop())
     click.echo(f"Worker {worker.name} is at work.", err=True)
     worker.run()
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -46,8 +47,26 @@ class Postgres:
             connection.execute(dropped)
 
 
+@dataclass(frozen=True)
+class Cluster:
+    """A server with its data, which may be stopped and started again."""
+
+    server: Postgres
+    command: Sequence[str]
+    folder: Path
+    owner: str | None
+
+    @contextmanager
+    def running(self, folder: Path) -> Iterator[Postgres]:
+        """The server until the block ends; then `folder`, which holds its log, is gone."""
+        # INT: it ends the sessions that are still open, rather than to wait for them.
+        ready = partial(_answers, self.server)
+        with child(self.command, folder, ready=ready, owner=self.owner, stop="INT"):
+            yield self.server
+
+
 @contextmanager
-def running_postgres() -> Iterator[Postgres]:
+def new_cluster() -> Iterator[Cluster]:
     """A server on a free port of this machine alone; PostgreSQL refuses to run as root."""
     owner = "postgres" if is_root() else None
     server = Postgres(free_port(), secrets.token_hex(8))
@@ -59,9 +78,21 @@ def running_postgres() -> Iterator[Postgres]:
         command = [str(program), "-D", str(folder / "data")]
         for option in (*options, *_HASTE):
             command += ["-c", option]
-        # INT: it ends the sessions that are still open, rather than to wait for them.
-        with child(command, folder, ready=lambda: _answers(server), owner=owner, stop="INT"):
-            yield server
+        yield Cluster(server, command, folder, owner)
+
+
+@contextmanager
+def running_postgres() -> Iterator[Postgres]:
+    """A new server, whose data go with it, also where the tests are killed."""
+    with new_cluster() as cluster, cluster.running(cluster.folder) as server:
+        yield server
+
+
+@contextmanager
+def restarted(cluster: Cluster) -> Iterator[Postgres]:
+    """The server on the data that it has, until the block ends."""
+    with private_folder(cluster.owner) as folder, cluster.running(folder) as server:
+        yield server
 
 
 def _make_cluster(initdb: Path, folder: Path, password: str, owner: str | None) -> None:

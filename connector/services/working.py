@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -22,14 +21,32 @@ IDLE_SECONDS: Final = 0.5
 # A claim costs the same for one piece of work as for many: those that end shortly are replaced at once.
 GATHER_SECONDS: Final = 0.02
 BEAT_SECONDS: Final = 10.0
+# While the database is gone: often enough to be there soon when it is back.
+LONGEST_PAUSE_SECONDS: Final = 5.0
+
+
+@dataclass
+class Outage:
+    """Failures in a row: the first is logged, and their end; in between, pauses grow."""
+
+    pause_seconds: float = 0
+
+    def failed(self) -> None:
+        """Called where an exception is handled."""
+        if not self.pause_seconds:
+            log.exception("claiming failed; it is tried again until it works")
+        self.pause_seconds = min(2 * self.pause_seconds or IDLE_SECONDS, LONGEST_PAUSE_SECONDS)
+
+    def over(self) -> None:
+        """Called where it worked."""
+        if self.pause_seconds:
+            log.warning("claiming works again")
+        self.pause_seconds = 0
 
 
 @dataclass(kw_only=True)
 class Worker:
-    """One process. `threads` looks and tries at a time; what is claimed at a stop is finished.
-
-    A claim ends by itself after its lease, when its holder was killed.
-    """
+    """One process. `threads` looks and tries at a time; what is claimed at a stop is finished."""
 
     name: str
     watches: WatchStore
@@ -42,54 +59,70 @@ class Worker:
     threads: int
     delivery_lease: timedelta = delivering.LEASE
     watch_lease: timedelta = watching.LEASE
-    stopping: threading.Event = field(default_factory=threading.Event)
+    _stopping: bool = False
+    _beat_at: float = float("-inf")
+    _outage: Outage = field(default_factory=Outage)
+    _in_flight: set[Future[None]] = field(default_factory=set)
+
+    def stop(self) -> None:
+        """Ends `run` soon; may be called by a signal, so it takes no lock."""
+        self._stopping = True
 
     def run(self) -> None:
-        """Works until `stopping` is set, then ends when what is in flight is done."""
-        in_flight: set[Future[Any]] = set()
-        beat_at = float("-inf")
+        """Works until it is stopped, then ends when what is in flight is done."""
         with ThreadPoolExecutor(self.threads) as pool:
-            while not self.stopping.is_set():
-                if self.clock.monotonic() - beat_at > BEAT_SECONDS:
-                    beat_at = self.clock.monotonic()
-                    self._safely(self._beat)
-                    self._safely(self.forgetting.run)
-                in_flight = {future for future in in_flight if not future.done()}
-                free = self.threads - len(in_flight)
-                begun = self._begin(pool, free) if free else []
-                in_flight.update(begun)
-                self._pause(in_flight, begun)
+            while not self._stopping:
+                self._turn(pool)
         self._safely(partial(self.workers.leave, self.name))
 
-    def _pause(self, in_flight: set[Future[Any]], begun: list[Future[Any]]) -> None:
-        """Until threads are free, or there may be something new."""
-        if begun:
-            self.stopping.wait(GATHER_SECONDS)
-        elif in_flight:
-            wait(in_flight, IDLE_SECONDS, FIRST_COMPLETED)
+    def _turn(self, pool: ThreadPoolExecutor) -> None:
+        """Begins what is due, or else waits."""
+        begun = 0
+        try:
+            self._beat()
+            begun = self._begin(pool, self.threads - len(self._in_flight))
+            self._outage.over()
+        except Exception:  # noqa: BLE001  # whatever it is, it is logged, and work goes on
+            self._outage.failed()
+        self._pause(begun)
+
+    def _pause(self, begun: int) -> None:
+        """Until threads are free, the database may be back, or there may be something new."""
+        busy = list(self._in_flight)
+        if self._outage.pause_seconds:
+            self.clock.sleep(self._outage.pause_seconds)
+        elif begun:
+            self.clock.sleep(GATHER_SECONDS)
+        elif busy:
+            wait(busy, IDLE_SECONDS, FIRST_COMPLETED)
         else:
-            self.stopping.wait(IDLE_SECONDS)
+            self.clock.sleep(IDLE_SECONDS)
 
     def _beat(self) -> None:
-        self.workers.beat(self.name, self.clock.now())
+        if self.clock.monotonic() - self._beat_at > BEAT_SECONDS:
+            self.workers.beat(self.name, self.clock.now())
+            self._beat_at = self.clock.monotonic()
+            self.forgetting.run()
 
-    def _begin(self, pool: ThreadPoolExecutor, free: int) -> list[Future[Any]]:
+    def _begin(self, pool: ThreadPoolExecutor, free: int) -> int:
         """Claims and begins up to `free` pieces of work, deliveries first: they are paid for."""
-        begun: list[Future[Any]] = []
-
-        def claim() -> None:
-            now = self.clock.now()
+        begun, now = 0, self.clock.now()
+        if free > 0:
             for due in self.deliveries.claim_due(now, lease=self.delivery_lease, limit=free):
-                begun.append(pool.submit(self._safely, partial(self.courier.deliver, due)))
-            room = free - len(begun)
-            if room:
-                for watch in self.watches.claim_due(now, lease=self.watch_lease, limit=room):
-                    begun.append(pool.submit(self._safely, partial(self.watcher.look, watch)))
-
-        self._safely(claim)
+                begun += self._submit(pool, partial(self.courier.deliver, due))
+        if free > begun:
+            room = free - begun
+            for watch in self.watches.claim_due(now, lease=self.watch_lease, limit=room):
+                begun += self._submit(pool, partial(self.watcher.look, watch))
         return begun
 
-    def _safely(self, work: Callable[[], object]) -> None:
+    def _submit(self, pool: ThreadPoolExecutor, work: Callable[[], Any]) -> int:
+        future = pool.submit(self._safely, work)
+        self._in_flight.add(future)
+        future.add_done_callback(self._in_flight.discard)
+        return 1
+
+    def _safely(self, work: Callable[[], Any]) -> None:
         """A failure is logged; the claim ends by itself, and the work is done again."""
         try:
             work()

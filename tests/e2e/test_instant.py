@@ -53,9 +53,8 @@ class Product:
         self.folder = folder
         self.log = folder / "worker.log"
         self.started: list[subprocess.Popen[bytes]] = []
-        self._environment = clean_environment(
-            DATABASE_URL=f"sqlite:///{folder}/connector.db", **settings
-        )
+        database = {"DATABASE_URL": f"sqlite:///{folder}/connector.db"}
+        self._environment = clean_environment(**database | settings)
 
     def start(self) -> subprocess.Popen[bytes]:
         """A worker that is at work."""
@@ -104,8 +103,14 @@ class Product:
         return answer.json()
 
 
+@pytest.fixture
+def product(tmp_path: Path, upstream: FakeUpstream) -> Iterator[Product]:
+    with running_product(tmp_path, upstream) as product:
+        yield product
+
+
 @contextmanager
-def running_product(folder: Path, upstream: FakeUpstream) -> Iterator[Product]:
+def running_product(folder: Path, upstream: FakeUpstream, **settings: str) -> Iterator[Product]:
     """Looks at watched profiles again after a second; may send to this machine."""
     upstream.answers("", reply(400, MISSING_HANDLE))
     upstream.scripts["None"] = upstream.scripts[""]
@@ -115,6 +120,7 @@ def running_product(folder: Path, upstream: FakeUpstream) -> Iterator[Product]:
         "CONNECTOR_ALLOW_LOCAL_CALLBACKS": "true",
         "LOG_LEVEL": "DEBUG",
         "CONNECTOR_ENCRYPTION_KEYS": "SgzyCyNw8b6ZEEqEcvzvuUGsCXiWwI_PzhLs9xGGYNk=",
+        **settings,
     }
     with running_server(folder, **settings) as server:
         product = Product(server, settings, folder)
@@ -122,12 +128,6 @@ def running_product(folder: Path, upstream: FakeUpstream) -> Iterator[Product]:
         for process in product.started:
             process.kill()
             process.wait()
-
-
-@pytest.fixture
-def product(tmp_path: Path, upstream: FakeUpstream) -> Iterator[Product]:
-    with running_product(tmp_path, upstream) as product:
-        yield product
 
 
 def until(there: Callable[[], Any], seconds: float = 100) -> Any:

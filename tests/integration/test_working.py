@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,12 +16,20 @@ from connector.adapters.sender import WebhookSender
 from connector.adapters.store.workers import Workers
 from connector.services.working import Worker
 from tests.running import FakeUpstream, Received, fake_upstream, reply
-from tests.watched import Watching, profile
+from tests.watched import ToldClock, Watching, profile
 from wire.database import open_engine
 from wire.http import new_session
 
 THREADS = 8
 BUSY, QUIET = 40, 10
+
+
+class WaitingClock:
+    """Says the time that it is told, and waits for real."""
+
+    def __init__(self, told: ToldClock) -> None:
+        self.now = told.now
+        self.monotonic, self.sleep = time.monotonic, time.sleep
 
 
 class Running:
@@ -50,7 +59,7 @@ class Running:
         try:
             yield
         finally:
-            self.worker.stopping.set()
+            self.worker.stop()
             thread.join()
 
 
@@ -67,7 +76,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
             watcher=watching.watcher,
             courier=replace(watching.courier, sender=WebhookSender(session), allow_local=True),
             forgetting=watching.forgetting,
-            clock=watching.clock,
+            clock=WaitingClock(watching.clock),
             threads=THREADS,
         )
         yield Running(watching, worker, receiver)

@@ -45,7 +45,7 @@ def main(fault: str = "") -> None:
     worker = make_worker(Settings.from_env(os.environ))
     worker = replace(worker, delivery_lease=LEASE, watch_lease=LEASE)
     worker = with_fault(worker, fault)
-    signal.signal(signal.SIGTERM, lambda *_: worker.stopping.set())
+    signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     print("at work", flush=True)
     worker.run()
 
