@@ -76,6 +76,9 @@ def _start_log(settings: Settings) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     # At DEBUG it writes whole addresses, and a callback's address is a secret.
     logging.getLogger("urllib3").setLevel(logging.INFO)
+    # It writes two lines for each wake-up.
+    for name in ("celery", "kombu"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def published_document(catalog: Catalog, *, with_endpoint: bool) -> dict[str, Any]:

@@ -76,6 +76,28 @@ def _check_server(rest: str) -> None:
         )
 
 
+def _broker_address(text: str) -> None:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("redis", "rediss") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if (
+        not usable
+        or not re.fullmatch(r"(/\d*)?", parts.path)
+        or "@" in parts.netloc.rpartition("@")[0]
+        or parts.fragment
+        or re.search(r"\s", text)
+    ):
+        raise ValidationError(
+            "must be like redis://:password@host:6379/0, or rediss:// for TLS,"
+            " with %40 for an @ in the password, %2F for a / and so on."
+        )
+    # What hosts say whose certificates nobody has signed; it takes TLS's worth away from others.
+    if parts.query and (parts.scheme, parts.query) != ("rediss", "ssl_cert_reqs=none"):
+        raise ValidationError("must have no query but ?ssl_cert_reqs=none, after rediss://.")
+
+
 def _host(text: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9.:-]+", text):
         raise ValidationError("must be an address or a name, such as 127.0.0.1 or ::1.")
@@ -163,6 +185,12 @@ class Settings:
         help="For trials only: events may be sent to this machine, without TLS."
         " Never where others subscribe.",
     )
+    connector_broker_url: str | None = _setting(
+        None,
+        kinds.String(validate=_broker_address),
+        "Redis, as redis://:password@host:6379/0 or rediss:// for TLS: wakes workers on any number of"
+        " machines through Celery. Needs PostgreSQL. Empty: workers poll the database.",
+    )
     connector_denied_networks: str | None = _setting(
         None,
         kinds.String(validate=_networks),
@@ -229,9 +257,15 @@ class Settings:
         given = {f.name: environ.get(f.name.upper(), "").strip() for f in fields(cls)}
         schema = Schema.from_dict({f.name: f.metadata["kind"] for f in fields(cls)})()
         try:
-            return cls(**schema.load({name: text for name, text in given.items() if text}))
+            settings = cls(**schema.load({name: text for name, text in given.items() if text}))
         except ValidationError as exc:
             raise SettingsError(_sentence(exc)) from exc
+        if settings.connector_broker_url and not settings.on_postgresql:
+            raise SettingsError(
+                "The setting CONNECTOR_BROKER_URL is wrong: it needs a PostgreSQL server in"
+                " DATABASE_URL, as several machines can't share a file."
+            )
+        return settings
 
 
 def documented() -> Iterator[tuple[str, str, str]]:

@@ -17,7 +17,9 @@ from connector.adapters.store.history import History as KeptHistory
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.watches import Watches
 from connector.adapters.store.workers import Workers
+from connector.adapters.wakeups import NoWakeups
 from connector.config import Settings, networks_in
+from connector.domain.ports import Wakeups
 from connector.domain.targets import is_denied
 from connector.services.delivering import Courier
 from connector.services.history import Forgetting, History
@@ -25,7 +27,7 @@ from connector.services.hooks import Hooks
 from connector.services.polling import Polling
 from connector.services.subscribing import Subscribing
 from connector.services.watching import Watcher
-from connector.services.working import Worker
+from connector.services.working import SWEEP_SECONDS, Worker
 from wire.http import new_session
 
 
@@ -36,6 +38,7 @@ class Watching:
         self._settings = settings
         self._clock = SystemClock()
         self._vault = _vault(settings)
+        self._wakeups = _wakeups(settings)
         self._workers = Workers(engine)
         self._deliveries = Deliveries(engine)
         self._watches = Watches(engine)
@@ -45,6 +48,7 @@ class Watching:
             store=self._watches,
             profiles=profiles,
             vault=self._vault,
+            wakeups=self._wakeups,
             clock=self._clock,
             random=random.random,
             daily_budget=settings.watch_daily_credits,
@@ -69,6 +73,7 @@ class Watching:
             subscribing=subscribing,
             watches=self._watches,
             deliveries=self._deliveries,
+            wakeups=self._wakeups,
             clock=self._clock,
             allow_local=settings.connector_allow_local_callbacks,
         )
@@ -104,9 +109,21 @@ class Watching:
             forgetting=Forgetting(
                 store=self._history, clock=self._clock, days=self._settings.watch_history_days
             ),
+            wakeups=self._wakeups,
             clock=self._clock,
+            random=random.random,
             threads=threads,
+            sweep_seconds=SWEEP_SECONDS if self._settings.connector_broker_url else 0,
         )
+
+
+def _wakeups(settings: Settings) -> Wakeups:
+    if not settings.connector_broker_url:
+        return NoWakeups()
+    # Where there is no broker, nobody waits for Celery to be imported.
+    from connector.adapters.queue import Queue
+
+    return Queue(settings.connector_broker_url, SystemClock())
 
 
 def _vault(settings: Settings) -> FernetVault:

@@ -16,12 +16,14 @@ from connector.adapters.store.history import History as KeptHistory
 from connector.adapters.store.migrate import MIGRATIONS
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.watches import Watches
+from connector.adapters.wakeups import NoWakeups
 from connector.domain.answers import Answer, Page, RateLimit
 from connector.domain.callers import Caller
 from connector.domain.deadlines import Deadline
 from connector.domain.deliveries import ClaimedDelivery, Outcome
 from connector.domain.errors import ConnectorError, ProfileNotFound
 from connector.domain.platforms import PLATFORMS
+from connector.domain.ports import Due
 from connector.services.delivering import Courier
 from connector.services.history import Forgetting, History
 from connector.services.hooks import Hooks
@@ -106,6 +108,16 @@ class ToldReceivers:
         return self.answers.get(target_url, Outcome(200))
 
 
+class ToldWakeups(NoWakeups):
+    """Remembers what was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[Due, int]] = []
+
+    def send(self, kind: Due, numbers: Sequence[int]) -> None:
+        self.sent += [(kind, number) for number in numbers]
+
+
 class OpenVault:
     """Seals nothing, so that tests can see what is kept."""
 
@@ -146,6 +158,7 @@ class Watching:
         floor_seconds: int = 900,
     ) -> None:
         MIGRATIONS.up(engine)
+        self.wakeups = ToldWakeups()
         self.clock = ToldClock()
         self.profiles = ToldProfiles()
         self.vault = OpenVault()
@@ -155,6 +168,7 @@ class Watching:
             store=self.watches,
             profiles=self.profiles,
             vault=self.vault,
+            wakeups=self.wakeups,
             clock=self.clock,
             random=random,
             daily_budget=daily_budget,
@@ -189,6 +203,7 @@ class Watching:
             subscribing=self.subscribing,
             watches=self.watches,
             deliveries=self.deliveries,
+            wakeups=self.wakeups,
             clock=self.clock,
             allow_local=False,
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from connector.domain.answers import Answer, RateLimit
 from connector.domain.deadlines import Deadline
@@ -59,11 +60,17 @@ class WatchStore(Protocol):
     def claim_due(self, now: datetime, *, lease: timedelta, limit: int) -> list[ClaimedWatch]:
         """Due watches of subscriptions that are delivered."""
 
+    def claim_one(self, watch_id: int, now: datetime, *, lease: timedelta) -> ClaimedWatch | None:
+        """This one, where `claim_due` might claim it."""
+
+    def due_of(self, subscription_id: str, now: datetime) -> list[int]:
+        """The ids of the subscription's watches that are due."""
+
     def terms_of(self, watch_id: int) -> dict[str, Terms]:
         """The terms of every active subscription to the watch, by its id."""
 
-    def complete(self, watch: ClaimedWatch, look: Look) -> bool:
-        """Keeps a look and all that follows from it; false where the claim was lost."""
+    def complete(self, watch: ClaimedWatch, look: Look) -> list[int] | None:
+        """Keeps a look; answers the deliveries that follow, or null where the claim was lost."""
 
     def put_off(
         self, watch: ClaimedWatch, *, until: datetime, attempt: int, problem: str | None
@@ -148,6 +155,11 @@ class DeliveryStore(Protocol):
     def claim_due(self, now: datetime, *, lease: timedelta, limit: int) -> list[ClaimedDelivery]:
         """Due deliveries, a few to each receiver."""
 
+    def claim_one(
+        self, sequence: int, now: datetime, *, lease: timedelta
+    ) -> ClaimedDelivery | None:
+        """This one, where `claim_due` might claim it."""
+
     def complete(
         self, delivery: ClaimedDelivery, outcome: Outcome, verdict: Verdict, now: datetime
     ) -> bool:
@@ -194,3 +206,22 @@ class WorkerStore(Protocol):
 
     def leave(self, name: str) -> None:
         """Says that a worker has ended."""
+
+
+Due = Literal["delivery", "watch"]
+"""What a wake-up may be about."""
+
+
+class Wakeups(Protocol):
+    """Word to workers, wherever they run, of what is due.
+
+    May be lost, late or repeated: the database says what is due, and workers ask it themselves.
+    """
+
+    def send(self, kind: Due, numbers: Sequence[int]) -> None:
+        """Says that these are due, once that is kept. Never raises, and never waits for long."""
+
+    def heard(
+        self, wake: Callable[[Due, int], None], *, threads: int
+    ) -> AbstractContextManager[None]:
+        """Calls `wake` with what was sent, in so many threads, while the context lasts."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 from connector.domain.callers import Caller
 from connector.domain.errors import NotFound, RateLimited
 from connector.domain.events import as_test, sample_event
-from connector.domain.ports import Clock, DeliveryStore, SubscriptionStore, WatchStore
+from connector.domain.ports import Clock, DeliveryStore, SubscriptionStore, Wakeups, WatchStore
 from connector.domain.subscriptions import Subscription
 from connector.domain.targets import checked_target
 from connector.services.subscribing import Subscribing, terms_of
@@ -37,6 +37,7 @@ class Hooks:
     subscribing: Subscribing
     watches: WatchStore
     deliveries: DeliveryStore
+    wakeups: Wakeups
     clock: Clock
     allow_local: bool
 
@@ -49,6 +50,7 @@ class Hooks:
         made = self.subscribing.subscribe(
             terms_of(trigger, inputs), caller, target_url=target, secret=secret
         )
+        self.wakeups.send("watch", self.watches.due_of(made.id, self.clock.now()))
         return self._row(made) | {"secret": secret}
 
     def listed(self, caller: Caller) -> list[dict[str, Any]]:
@@ -82,6 +84,7 @@ class Hooks:
                 f"A test was sent less than {seconds} seconds ago, or is being sent.",
                 retry_after_seconds=seconds,
             )
+        self.wakeups.send("delivery", [sequence])
         answer: dict[str, Any] = _REPLAY.dump({"id": sequence, "state": "pending"})
         return answer
 
@@ -114,6 +117,7 @@ class Hooks:
         if not self.deliveries.replay(delivery_id, now, connection_id=caller.connection):
             self._explain_nothing(caller)
             raise NotFound("There is no such delivery that has ended.")
+        self.wakeups.send("delivery", [delivery_id])
         answer: dict[str, Any] = _REPLAY.dump({"id": delivery_id, "state": "pending"})
         return answer
 

@@ -28,7 +28,7 @@ from connector.domain.errors import (
 from connector.domain.events import events_between
 from connector.domain.platforms import PLATFORMS
 from connector.domain.portraits import GONE, Portrait, missed, seen
-from connector.domain.ports import Clock, Profiles, Vault, WatchStore
+from connector.domain.ports import Clock, Profiles, Vault, Wakeups, WatchStore
 from connector.domain.rows import profile_row
 from connector.domain.subscriptions import ClaimedWatch, Look
 
@@ -52,6 +52,7 @@ class Watcher:
     store: WatchStore
     profiles: Profiles
     vault: Vault
+    wakeups: Wakeups
     clock: Clock
     random: Callable[[], float]
     daily_budget: int
@@ -114,7 +115,8 @@ class Watcher:
         }
         interval = timedelta(seconds=watch.interval_seconds)
         spread = 1 + JITTER * (2 * self.random() - 1)
-        self.store.complete(watch, Look(portrait, events, now, now + interval * spread))
+        look = Look(portrait, events, now, now + interval * spread)
+        self.wakeups.send("delivery", self.store.complete(watch, look) or [])
 
     def _put_off_failed(self, watch: ClaimedWatch, error: ConnectorError) -> None:
         if isinstance(error, InvalidApiKey):

@@ -1,4 +1,8 @@
-"""The worker: claims what is due, and does it in a pool of threads until it is told to stop."""
+"""The worker: claims what is due, and does it in a pool of threads until it is told to stop.
+
+It sweeps the tables for what is due. Where others send wake-ups, it sweeps less often, as these tell it
+of most things first; what they don't tell is found all the same.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
-from connector.domain.ports import Clock, DeliveryStore, WatchStore, WorkerStore
+from connector.domain.ports import Clock, DeliveryStore, Due, Wakeups, WatchStore, WorkerStore
 from connector.services import delivering, watching
 from connector.services.delivering import Courier
 from connector.services.history import Forgetting
@@ -21,6 +25,8 @@ IDLE_SECONDS: Final = 0.5
 # A claim costs the same for one piece of work as for many: those that end shortly are replaced at once.
 GATHER_SECONDS: Final = 0.02
 BEAT_SECONDS: Final = 10.0
+# Where wake-ups are sent: retries and looks are due when nobody sends one.
+SWEEP_SECONDS: Final = 5.0
 # While the database is gone: often enough to be there soon when it is back.
 LONGEST_PAUSE_SECONDS: Final = 5.0
 
@@ -46,7 +52,13 @@ class Outage:
 
 @dataclass(kw_only=True)
 class Worker:
-    """One process. `threads` looks and tries at a time; what is claimed at a stop is finished."""
+    """One process. `threads` looks and tries at a time; what is claimed at a stop is finished.
+
+    A claim ends by itself after its lease, when its holder was killed.
+
+    It sweeps every `sweep_seconds`, give or take a half, so that workers don't do it together.
+    `random` gives numbers from 0 up to 1.
+    """
 
     name: str
     watches: WatchStore
@@ -55,11 +67,15 @@ class Worker:
     watcher: Watcher
     courier: Courier
     forgetting: Forgetting
+    wakeups: Wakeups
     clock: Clock
+    random: Callable[[], float]
     threads: int
+    sweep_seconds: float
     delivery_lease: timedelta = delivering.LEASE
     watch_lease: timedelta = watching.LEASE
     _stopping: bool = False
+    _sweep_at: float = float("-inf")
     _beat_at: float = float("-inf")
     _outage: Outage = field(default_factory=Outage)
     _in_flight: set[Future[None]] = field(default_factory=set)
@@ -70,13 +86,20 @@ class Worker:
 
     def run(self) -> None:
         """Works until it is stopped, then ends when what is in flight is done."""
-        with ThreadPoolExecutor(self.threads) as pool:
+        with (
+            ThreadPoolExecutor(self.threads) as pool,
+            self.wakeups.heard(partial(self._wake, pool), threads=self.threads),
+        ):
             while not self._stopping:
-                self._turn(pool)
+                if self.clock.monotonic() < self._sweep_at:
+                    self.clock.sleep(IDLE_SECONDS)
+                else:
+                    self._sweep(pool)
         self._safely(partial(self.workers.leave, self.name))
 
-    def _turn(self, pool: ThreadPoolExecutor) -> None:
+    def _sweep(self, pool: ThreadPoolExecutor) -> None:
         """Begins what is due, or else waits."""
+        self._sweep_at = self.clock.monotonic() + self.sweep_seconds * (0.5 + self.random())
         begun = 0
         try:
             self._beat()
@@ -84,6 +107,8 @@ class Worker:
             self._outage.over()
         except Exception:  # noqa: BLE001  # whatever it is, it is logged, and work goes on
             self._outage.failed()
+        if begun or self._outage.pause_seconds:
+            self._sweep_at = float("-inf")
         self._pause(begun)
 
     def _pause(self, begun: int) -> None:
@@ -109,18 +134,41 @@ class Worker:
         begun, now = 0, self.clock.now()
         if free > 0:
             for due in self.deliveries.claim_due(now, lease=self.delivery_lease, limit=free):
-                begun += self._submit(pool, partial(self.courier.deliver, due))
+                self._submit(pool, partial(self._do, partial(self.courier.deliver, due)))
+                begun += 1
         if free > begun:
             room = free - begun
             for watch in self.watches.claim_due(now, lease=self.watch_lease, limit=room):
-                begun += self._submit(pool, partial(self.watcher.look, watch))
+                self._submit(pool, partial(self._do, partial(self.watcher.look, watch)))
+                begun += 1
         return begun
 
-    def _submit(self, pool: ThreadPoolExecutor, work: Callable[[], Any]) -> int:
+    def _wake(self, pool: ThreadPoolExecutor, kind: Due, number: int) -> None:
+        """Does one piece of work, where it is still due; returns when it is done."""
+        # Claimed when its turn comes: a claim that waits for a thread would run out.
+        self._submit(pool, partial(self._claim_and_do, kind, number)).result()
+
+    def _claim_and_do(self, kind: Due, number: int) -> None:
+        # The sweep that finds the database again finds this too.
+        if self._stopping or self._outage.pause_seconds:
+            return
+        now = self.clock.now()
+        if kind == "delivery":
+            if delivery := self.deliveries.claim_one(number, now, lease=self.delivery_lease):
+                self._do(partial(self.courier.deliver, delivery))
+        elif watch := self.watches.claim_one(number, now, lease=self.watch_lease):
+            self._do(partial(self.watcher.look, watch))
+
+    def _do(self, work: Callable[[], Any]) -> None:
+        work()
+        # It may have held back other work, such as more for the same receiver.
+        self._sweep_at = float("-inf")
+
+    def _submit(self, pool: ThreadPoolExecutor, work: Callable[[], Any]) -> Future[None]:
         future = pool.submit(self._safely, work)
         self._in_flight.add(future)
         future.add_done_callback(self._in_flight.discard)
-        return 1
+        return future
 
     def _safely(self, work: Callable[[], Any]) -> None:
         """A failure is logged; the claim ends by itself, and the work is done again."""

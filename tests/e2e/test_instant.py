@@ -56,11 +56,11 @@ class Product:
         database = {"DATABASE_URL": f"sqlite:///{folder}/connector.db"}
         self._environment = clean_environment(**database | settings)
 
-    def start(self) -> subprocess.Popen[bytes]:
-        """A worker that is at work."""
+    def start(self, *program: str) -> subprocess.Popen[bytes]:
+        """A worker that is at work, or something else that says so."""
         with self.log.open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "connector", "work"],
+                [sys.executable, *(program or ("-m", "connector", "work"))],
                 cwd=ROOT,
                 env=self._environment,
                 stdout=output,

@@ -14,6 +14,7 @@ import pytest
 
 from connector.adapters.sender import WebhookSender
 from connector.adapters.store.workers import Workers
+from connector.adapters.wakeups import NoWakeups
 from connector.services.working import Worker
 from tests.running import FakeUpstream, Received, fake_upstream, reply
 from tests.watched import ToldClock, Watching, profile
@@ -76,8 +77,11 @@ def running(tmp_path: Path) -> Iterator[Running]:
             watcher=watching.watcher,
             courier=replace(watching.courier, sender=WebhookSender(session), allow_local=True),
             forgetting=watching.forgetting,
+            wakeups=NoWakeups(),
             clock=WaitingClock(watching.clock),
+            random=lambda: 0.5,
             threads=THREADS,
+            sweep_seconds=0,
         )
         yield Running(watching, worker, receiver)
     engine.dispose()

@@ -40,6 +40,18 @@ def test_empty_variable_counts_as_unset() -> None:
         ("DATABASE_URL", "postgres://u:s3cret[@h/d"),
         ("DATABASE_URL", "postgres://u:s3cret@h/d#x"),
         ("DATABASE_URL", "postgres://u:s3 s3cret@h/d"),
+        ("CONNECTOR_BROKER_URL", "amqp://u:s3cret@h"),
+        ("CONNECTOR_BROKER_URL", "redis:s3cret@h"),
+        ("CONNECTOR_BROKER_URL", "redis://:s3cret@h:port/0"),
+        ("CONNECTOR_BROKER_URL", "redis://:s3cret@h:0/0"),
+        ("CONNECTOR_BROKER_URL", "redis://:s3cret@x@h/0"),
+        ("CONNECTOR_BROKER_URL", "redis://:12/s3cret@h/0"),
+        ("CONNECTOR_BROKER_URL", "redis://:12#s3cret@h/0"),
+        ("CONNECTOR_BROKER_URL", "redis://:s3 cret@h/0"),
+        ("CONNECTOR_BROKER_URL", "redis://h/s3cret"),
+        ("CONNECTOR_BROKER_URL", "redis://h/0?password=s3cret"),
+        ("CONNECTOR_BROKER_URL", "redis://h/0?ssl_cert_reqs=none"),
+        ("CONNECTOR_BROKER_URL", "redis://:s3cret@h/0"),
         ("PROFILE_API_URL", "api.example.com"),
         ("PROFILE_API_URL", "ftp://api.example.com"),
         ("PROFILE_API_URL", "https://s3cret@api.example.com"),
@@ -73,6 +85,14 @@ def test_postgresql_is_known_by_every_name_that_hosts_give_it(name: str, rest: s
     settings = Settings.from_env({"DATABASE_URL": f"{name}://{rest}"})
     assert settings.database_url == f"postgresql+psycopg://{rest}"
     assert settings.on_postgresql
+
+
+def test_broker_needs_a_database_that_machines_can_share() -> None:
+    broker = {"CONNECTOR_BROKER_URL": "rediss://:p%40ss@h:6380/1?ssl_cert_reqs=none"}
+    with pytest.raises(SettingsError, match="needs a PostgreSQL server in DATABASE_URL"):
+        Settings.from_env(broker)
+    settings = Settings.from_env({**broker, "DATABASE_URL": "postgres://u:p@h/d"})
+    assert settings.connector_broker_url == broker["CONNECTOR_BROKER_URL"]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 
+from connector.adapters.wakeups import NoWakeups
 from connector.domain.ports import DeliveryStore, WatchStore, WorkerStore
 from connector.services.delivering import Courier
 from connector.services.history import Forgetting
@@ -53,7 +54,7 @@ class NoWatches:
         return []
 
 
-def pauses(gone: set[int], claims: int) -> list[float]:
+def pauses(gone: set[int], claims: int, sweep_seconds: float = 0) -> list[float]:
     """Seconds between the claims of a worker whose database is gone at some of them."""
     clock = ToldClock()
     database = Database(clock, gone, claims)
@@ -65,8 +66,11 @@ def pauses(gone: set[int], claims: int) -> list[float]:
         watcher=cast("Watcher", None),
         courier=cast("Courier", None),
         forgetting=cast("Forgetting", database),
+        wakeups=NoWakeups(),
         clock=clock,
+        random=lambda: 0.75,
         threads=1,
+        sweep_seconds=sweep_seconds,
     )
     database.worker.run()
     at = database.claimed_at
@@ -75,6 +79,11 @@ def pauses(gone: set[int], claims: int) -> list[float]:
 
 def test_idle_worker_looks_twice_a_second() -> None:
     assert pauses(set(), 4) == [IDLE_SECONDS] * 3
+
+
+def test_worker_that_is_woken_sweeps_at_its_own_times() -> None:
+    """Every 5 s, give or take a half by chance: a fleet must not do it in step."""
+    assert pauses(set(), 4, sweep_seconds=4) == [5] * 3
 
 
 def test_lost_database_is_asked_ever_less_often_told_once_and_found_again(

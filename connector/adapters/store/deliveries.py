@@ -47,10 +47,21 @@ class Deliveries:
 
         Never more to one host than `MAX_A_SECOND`, by whichever worker: what is beyond waits.
         """
+        return self._claim(_due(to_ms(now), limit), now, lease)
+
+    def claim_one(
+        self, sequence: int, now: datetime, *, lease: timedelta
+    ) -> ClaimedDelivery | None:
+        """The delivery, where `claim_due` might claim it: a wake-up may be early, late or repeated."""
+        due = _due(to_ms(now), None).subquery()
+        claimed = self._claim(select(due.c.sequence).where(due.c.sequence == sequence), now, lease)
+        return next(iter(claimed), None)
+
+    def _claim(self, due: Any, now: datetime, lease: timedelta) -> list[ClaimedDelivery]:
         token = secrets.token_hex(16)
         with writing(self._engine) as session:
             one_at_a_time(session, _CLAIMING)
-            chosen = session.execute(_due(to_ms(now), limit)).scalars().all()
+            chosen = session.execute(due).scalars().all()
             if not chosen:
                 return []
             claim = (
@@ -166,7 +177,7 @@ def _waiting(now: int) -> tuple[Any, ...]:
     return Delivery.state == PENDING, Delivery.due_at <= now, free, counted
 
 
-def _due(now: int, limit: int) -> Any:
+def _due(now: int, limit: int | None) -> Any:
     """Of what is due, as much as every host takes now, the longest due first."""
     mine = _for_receivers(now)
     begun = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,14 +39,22 @@ class Watches:
 
     def claim_due(self, now: datetime, *, lease: timedelta, limit: int) -> list[ClaimedWatch]:
         """Up to `limit` watches that are due for a delivered subscription, the longest due first."""
-        wanted = exists().where(
-            SubscribedWatch.watch_id == Watch.id,
-            SubscribedWatch.subscription_id == Subscription.id,
-            Subscription.state == ACTIVE,
-            Subscription.target_url.is_not(None),
+        return self._claim(_awaited(), now, lease=lease, limit=limit)
+
+    def claim_one(self, watch_id: int, now: datetime, *, lease: timedelta) -> ClaimedWatch | None:
+        """The watch, where `claim_due` might claim it: a wake-up may be early, late or repeated."""
+        this = and_(Watch.id == watch_id, _awaited())
+        return next(iter(self._claim(this, now, lease=lease, limit=1)), None)
+
+    def due_of(self, subscription_id: str, now: datetime) -> list[int]:
+        """The ids of the subscription's watches that are due."""
+        query = (
+            select(Watch.id)
+            .join(SubscribedWatch, SubscribedWatch.watch_id == Watch.id)
+            .where(SubscribedWatch.subscription_id == subscription_id, Watch.due_at <= to_ms(now))
         )
-        healthy = exists().where(Connection.id == Watch.connection_id, Connection.problem.is_(None))
-        return self._claim(and_(wanted, healthy), now, lease=lease, limit=limit)
+        with reading(self._engine) as session:
+            return list(session.execute(query).scalars())
 
     def claim_for(
         self, subscription_id: str, now: datetime, *, lease: timedelta, limit: int
@@ -97,11 +105,12 @@ class Watches:
                 row.id: Terms(row.trigger, json.loads(row.inputs)) for row in session.execute(query)
             }
 
-    def complete(self, watch: ClaimedWatch, look: Look) -> bool:
+    def complete(self, watch: ClaimedWatch, look: Look) -> list[int] | None:
         """Keeps the look, its events and their deliveries, and when to look again.
 
-        All in one transaction, and nothing at all where the claim is no longer ours: then
-        somebody else looks, or has looked, and tells the same events.
+        Answers the deliveries, which are due. All in one transaction, and nothing at all where the
+        claim is no longer ours: null then, as somebody else looks, or has looked, and tells the same
+        events.
         """
         portrait = look.portrait
         values = {
@@ -113,12 +122,14 @@ class Watches:
         }
         with writing(self._engine) as session:
             if session.execute(_ours(watch).values(values)).rowcount == 0:
-                return False
+                return None
             _follow_name(session, watch, portrait)
             session.execute(insert(Snapshot).values(_snapshot(watch, look)))
-            for subscription_id, events in look.events.items():
-                _tell(session, subscription_id, events, to_ms(look.seen_at))
-        return True
+            return [
+                sequence
+                for subscription_id, events in look.events.items()
+                for sequence in _tell(session, subscription_id, events, to_ms(look.seen_at))
+            ]
 
     def put_off(
         self, watch: ClaimedWatch, *, until: datetime, attempt: int, problem: str | None
@@ -188,6 +199,18 @@ class Watches:
         return [(row.handle, _portrait(row.portrait), row.problem) for row in rows]
 
 
+def _awaited() -> ColumnElement[bool]:
+    """Somebody is told of the watch, and its key works."""
+    wanted = exists().where(
+        SubscribedWatch.watch_id == Watch.id,
+        SubscribedWatch.subscription_id == Subscription.id,
+        Subscription.state == ACTIVE,
+        Subscription.target_url.is_not(None),
+    )
+    healthy = exists().where(Connection.id == Watch.connection_id, Connection.problem.is_(None))
+    return and_(wanted, healthy)
+
+
 def _ours(watch: ClaimedWatch) -> Any:
     return update(Watch).where(Watch.id == watch.id, Watch.claim_token == watch.token)
 
@@ -219,11 +242,16 @@ def _snapshot(watch: ClaimedWatch, look: Look) -> dict[str, Any]:
     }
 
 
-def _tell(session: Session, subscription_id: str, events: Iterable[Event], now: int) -> None:
+def _tell(
+    session: Session, subscription_id: str, events: Iterable[Event], now: int
+) -> Iterator[int]:
+    """Keeps the events; gives the deliveries that are made of them."""
     target = select(Subscription.target_url).where(Subscription.id == subscription_id)
     delivered = session.execute(target).scalar_one_or_none() is not None
     for event in events:
-        keep_event(session, subscription_id, event, now, delivered=delivered)
+        sequence = keep_event(session, subscription_id, event, now, delivered=delivered)
+        if delivered and sequence is not None:
+            yield sequence
 
 
 def keep_event(

@@ -1,0 +1,237 @@
+"""Celery on Redis carries the wake-ups, PostgreSQL keeps the work: with real processes of each."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.adapters.clock import SystemClock
+from connector.adapters.queue import Queue
+from connector.domain.ports import Due
+from tests.e2e.test_instant import KEY, Product, running_product, subscribe, until
+from tests.postgres import Postgres
+from tests.redis import Redis, running_redis
+from tests.running import FakeUpstream, Received, fake_upstream, free_port, reply
+from tests.watched import profile
+from wire.database import open_engine, writing
+
+# Does what it is told of, and finds nothing by itself.
+UNSWEPT = """
+import os, signal
+from connector.bootstrap import make_worker
+from connector.config import Settings
+worker = make_worker(Settings.from_env(os.environ))
+for store in (worker.deliveries, worker.watches):
+    store.claim_due = lambda *_, **__: []
+signal.signal(signal.SIGTERM, lambda *_: worker.stop())
+print("It is at work.", flush=True)
+worker.run()
+"""
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[FakeUpstream]:
+    with fake_upstream() as running:
+        yield running
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[str]:
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture
+def product(
+    tmp_path: Path, upstream: FakeUpstream, database: str, redis: Redis
+) -> Iterator[Product]:
+    redis.wipe()
+    with running_product(
+        tmp_path, upstream, DATABASE_URL=database, CONNECTOR_BROKER_URL=redis.url
+    ) as product:
+        yield product
+
+
+def notice(product: Product, upstream: FakeUpstream, receiver: FakeUpstream, name: str) -> Any:
+    """An event to deliver, which a poll notices: no worker is needed for it."""
+    receiver.scripts.setdefault(name, lambda connection, _: connection.sendall(reply(200, {})))
+    upstream.answers(name, reply(200, profile(name)))
+    poll(product, name)
+    made = subscribe(product, upstream, "api", name, receiver.url)
+    upstream.answers(name, reply(200, profile(name, videos=3)))
+    until(lambda: poll(product, name) and of(product, made))
+    return made
+
+
+def poll(product: Product, name: str) -> Any:
+    return product.call("GET", f"/api/triggers/new_video?handles={name}")
+
+
+def of(product: Product, made: Any, state: str = "") -> list[Any]:
+    """The deliveries of a subscription, in a state where one is given."""
+    rows = product.call("GET", "/api/deliveries")
+    return [
+        row
+        for row in rows
+        if row["subscription_id"] == made["id"] and row["state"].startswith(state)
+    ]
+
+
+def hold(receiver: FakeUpstream, name: str) -> tuple[threading.Event, threading.Event]:
+    """Set when the receiver has an event; to be set when it may answer."""
+    held, go = threading.Event(), threading.Event()
+
+    def script(connection: socket.socket, _request: Received) -> None:
+        held.set()
+        go.wait(20)
+        connection.sendall(reply(200, {}))
+
+    receiver.scripts[name] = script
+    return held, go
+
+
+def say(redis: Redis, kind: Due, *numbers: int) -> None:
+    Queue(redis.url, SystemClock()).send(kind, numbers)
+
+
+def test_wake_ups_alone_carry_looks_deliveries_and_replays(
+    product: Product, upstream: FakeUpstream, receiver: FakeUpstream
+) -> None:
+    """Each is sent by whoever commits what is due; a worker that finds nothing by itself does it."""
+    product.start("-c", UNSWEPT)
+    upstream.answers("woken_look", reply(200, profile("woken_look")))
+    subscribe(product, upstream, "api", "woken_look", receiver.url)
+    until(lambda: upstream.asked_for("woken_look"))
+    made = notice(product, upstream, receiver, "woken")
+    (row,) = until(lambda: of(product, made, "delivered"))
+    product.call("POST", f"/api/deliveries/{row['id']}/replay")
+    until(lambda: len(receiver.asked_for("woken")) == 2)
+
+
+def test_wiped_broker_loses_nothing(
+    product: Product, upstream: FakeUpstream, receiver: FakeUpstream, redis: Redis
+) -> None:
+    """Between the commit and the delivery: the first sweep finds what no message tells of."""
+    names = [f"wiped{n}" for n in range(5)]
+    made = [notice(product, upstream, receiver, name) for name in names]
+    assert redis.ask("LLEN", "connector") != ":0"
+    redis.wipe()
+    with product.worker():
+        for one in made:
+            until(lambda one=one: of(product, one, "delivered"))
+    assert [len(receiver.asked_for(name)) for name in names] == [1] * 5
+
+
+def test_workers_share_the_work_and_send_each_event_once(
+    product: Product, upstream: FakeUpstream, receiver: FakeUpstream, redis: Redis
+) -> None:
+    """Two of them, each woken and sweeping; and each wake-up comes ten times."""
+    names = [f"shared{n}" for n in range(8)]
+    with product.worker(), product.worker():
+        made = [notice(product, upstream, receiver, name) for name in names]
+        for one in made:
+            say(redis, "delivery", *[int(row["id"]) for row in of(product, one)] * 10)
+        for one in made:
+            until(lambda one=one: of(product, one, "delivered"))
+        until(lambda: redis.ask("LLEN", "connector") == ":0")
+    assert Counter(len(receiver.asked_for(name)) for name in names) == {1: 8}
+    assert [row["attempts"] for one in made for row in of(product, one)] == [1] * 8
+
+
+def test_ten_wake_ups_make_one_attempt(
+    product: Product, upstream: FakeUpstream, receiver: FakeUpstream, redis: Redis
+) -> None:
+    """All at once, while the receiver holds the first."""
+    held, go = hold(receiver, "ten")
+    made = notice(product, upstream, receiver, "ten")
+    (row,) = of(product, made)
+    say(redis, "delivery", *[int(row["id"])] * 10)
+    product.start("-c", UNSWEPT)
+    assert held.wait(60)
+    until(lambda: redis.ask("LLEN", "connector") == ":0")
+    go.set()
+    (row,) = until(lambda: of(product, made, "delivered"))
+    assert row["attempts"] == 1
+    assert len(receiver.asked_for("ten")) == 1
+
+
+def test_work_goes_on_without_redis_and_with_it_again(
+    tmp_path: Path, upstream: FakeUpstream, receiver: FakeUpstream, database: str
+) -> None:
+    """Down at the start, there, killed, and there again; its password is in no log."""
+    redis = Redis(free_port(), "s3cret-of-the-broker")
+    settings = {"DATABASE_URL": database, "CONNECTOR_BROKER_URL": redis.url, "LOG_LEVEL": "DEBUG"}
+
+    def deliver(name: str) -> None:
+        made = notice(product, upstream, receiver, name)
+        until(lambda: of(product, made, "delivered"))
+        assert len(receiver.asked_for(name)) == 1
+
+    @contextmanager
+    def there() -> Iterator[None]:
+        with running_redis(redis):
+            say(redis, "delivery", 1)
+            until(lambda: redis.ask("LLEN", "connector") == ":0")
+            yield
+
+    with running_product(tmp_path, upstream, **settings) as product:
+        with product.worker():
+            deliver("without")
+            with there():
+                deliver("with_it")
+            deliver("killed_broker")
+            with there():
+                deliver("again")
+        said = product.log.read_text() + product.server.log.read_text()
+    assert "Cannot connect to redis://" in said
+    assert "no wake-ups go out" in product.server.log.read_text()
+    assert redis.password is not None
+    assert redis.password not in said
+    assert KEY not in said
+
+
+def test_sigterm_finishes_what_a_wake_up_began(
+    product: Product, upstream: FakeUpstream, receiver: FakeUpstream
+) -> None:
+    """The receiver answers after the signal; the answer counts, and nobody sends it again."""
+    held, go = hold(receiver, "finished")
+    process = product.start("-c", UNSWEPT)
+    made = notice(product, upstream, receiver, "finished")
+    assert held.wait(60)
+    process.terminate()
+    go.set()
+    assert process.wait(60) == 0, product.log.read_text()
+    (row,) = of(product, made)
+    assert (row["state"], row["attempts"]) == ("delivered", 1)
+
+
+def test_killed_worker_s_delivery_is_sent_by_another(
+    product: Product, upstream: FakeUpstream, receiver: FakeUpstream, database: str
+) -> None:
+    """Once its claim has run out, with the same id; the message is gone, and not needed."""
+    held, _ = hold(receiver, "taken")
+    process = product.start("-c", UNSWEPT)
+    made = notice(product, upstream, receiver, "taken")
+    assert held.wait(60)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    receiver.answers("taken", reply(200, {}))
+    engine = open_engine(database)
+    with writing(engine) as session:
+        # Rather than to wait for the minute that it lasts.
+        session.exec_driver_sql("UPDATE deliveries SET lease_until = 1 WHERE state = 'pending'")
+    engine.dispose()
+    with product.worker():
+        until(lambda: of(product, made, "delivered"))
+    first, second = receiver.asked_for("taken")
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    assert first.raw == second.raw
