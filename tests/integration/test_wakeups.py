@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
+import trustme
 
 from connector.adapters.clock import SystemClock
-from connector.adapters.queue import Queue
+from connector.adapters.queue import TASK, Queue
 from connector.adapters.store.deliveries import MAX_AT_ONCE
 from connector.domain.deliveries import ClaimedDelivery, Outcome
 from connector.domain.ports import Due
+from tests.children import binary, child, private_folder
 from tests.integration.test_delivering import A, database, post_video, subscribe
+from tests.redis import Redis
 from tests.running import ROOT, clean_environment, free_port
-from tests.watched import LEASE, Watching, profile
+from tests.watched import LEASE, Watching, profile, until_told
 
 
 @pytest.fixture
@@ -136,6 +141,64 @@ def test_broker_that_is_gone_costs_a_sender_nothing_more(caplog: pytest.LogCaptu
     said = [record.getMessage() for record in caplog.records]
     assert said == ["no wake-ups go out (OperationalError); sweeps do without"]
     assert "s3cret" not in caplog.text
+
+
+@contextmanager
+def told_by(url: str) -> Iterator[list[tuple[Due, int]]]:
+    """What a worker hears over the broker at `url`."""
+    told: list[tuple[Due, int]] = []
+    queue = Queue(url, SystemClock())
+    with queue.heard(lambda kind, number: told.append((kind, number)), threads=2):
+        yield told
+
+
+def test_message_that_is_no_wake_up_is_dropped(redis: Redis) -> None:
+    """Whoever reaches the broker can write anything to it: nothing of it is carried out or unpickled."""
+    queue = Queue(redis.url, SystemClock())
+    with told_by(redis.url) as told:
+        redis.ask("LPUSH", "connector", "{}")
+        for words in (("delivery", "1"), ("delivery", -1), ("other", 1), (), ("watch", 2**63)):
+            queue._app.send_task(TASK, words)
+        queue._app.send_task("other", ("delivery", 1))
+        queue._app.send_task(TASK, ("delivery", 1), serializer="pickle")
+        queue.send("watch", [7])
+        until_told(lambda: told)
+    assert told == [("watch", 7)]
+
+
+def test_tls_is_checked_unless_told_otherwise(caplog: pytest.LogCaptureFixture) -> None:
+    """A host whose certificates nobody has signed says so in its address."""
+    with redis_with_tls() as url:
+        Queue(f"{url}/0", SystemClock()).send("watch", [7])
+        assert "no wake-ups go out" in caplog.text
+        # Another database, as kombu keeps its connections by address.
+        lax = f"{url}/1?ssl_cert_reqs=none"
+        with told_by(lax) as told:
+            Queue(lax, SystemClock()).send("watch", [8])
+            until_told(lambda: told)
+    assert told == [("watch", 8)]
+
+
+@contextmanager
+def redis_with_tls() -> Iterator[str]:
+    """The address of a server whose certificate is signed by somebody unknown."""
+    port = free_port()
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    with private_folder(None) as folder:
+        authority.cert_pem.write_to_path(folder / "ca")
+        certificate.private_key_pem.write_to_path(folder / "key")
+        certificate.cert_chain_pems[0].write_to_path(folder / "cert")
+        command = [binary("redis-server"), "--port", "0", "--tls-port", str(port), "--save", ""]
+        command += ["--tls-auth-clients", "no", "--tls-ca-cert-file", str(folder / "ca")]
+        command += ["--tls-key-file", str(folder / "key"), "--tls-cert-file", str(folder / "cert")]
+        with child(command, folder, ready=lambda: listens(port)):
+            yield f"rediss://127.0.0.1:{port}"
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_celery_is_imported_only_where_a_broker_is_set() -> None:
