@@ -1,4 +1,4 @@
-"""Commands for an operator: serve, work, migrate, keys, deliveries, export."""
+"""Commands for an operator: serve, work, migrate, copy-database, keys, deliveries, export."""
 
 from __future__ import annotations
 
@@ -35,6 +35,23 @@ def migrate(settings: Settings) -> None:
     """Bring the database to the shape that this version expects."""
     _migrate(settings)
     click.echo("The database is up to date.")
+
+
+@cli.command("copy-database")
+@click.option(
+    "--from", "source", required=True, metavar="ADDRESS", help="As DATABASE_URL names the old one."
+)
+@click.pass_obj
+def copy_database(settings: Settings, source: str) -> None:
+    """Copy everything from another database into the one at DATABASE_URL, which must be empty.
+
+    Stop the web server and the workers first: what they keep meanwhile would stay behind.
+    """
+    try:
+        copied = bootstrap.copy_database(settings, source)
+    except SettingsError as exc:
+        raise click.ClickException(str(exc)) from exc
+    click.echo(f"{copied} rows were copied.")
 
 
 @cli.command()

@@ -22,6 +22,7 @@ from connector.adapters.in_process import WSGIAdapter
 from connector.adapters.profiles import ProfileClient
 from connector.adapters.store.deliveries import Deliveries
 from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
+from connector.adapters.store.tables import Base as ConnectorBase
 from connector.config import Settings, SettingsError
 from connector.exports.openapi import openapi_document
 from connector.exports.openapi.responses import Door
@@ -29,7 +30,7 @@ from connector.services.account import describe_account
 from connector.services.handlers import LOOK_UPS, SUBSCRIPTIONS, Handlers
 from connector.services.universal import call_api
 from connector.services.working import Worker
-from connector.watching import Watching
+from connector.watching import Watching, check_keys_open
 from connector.web.app import MAX_BODY_BYTES, create_app, single_slashes
 from connector.web.errors import REFUSALS, STATUSES
 from connector.web.routes import UseCase, UseCases
@@ -41,8 +42,10 @@ from profile_api.services.embedded import RESERVED, SLOW_HANDLE, SLOW_SECONDS, E
 from profile_api.services.http import HTTPService
 from profile_api.services.samples import SAMPLE_HANDLES
 from profile_api.store import Store
+from profile_api.tables import Base as EndpointBase
 from schemas.catalog import CATALOG, Catalog
 from wire.body import whole_bodies
+from wire.copying import NotEmpty, copy_rows
 from wire.database import open_engine, without_password
 from wire.http import new_session
 
@@ -123,6 +126,33 @@ def migrate_database(settings: Settings) -> None:
         raise _unusable_database(settings, exc) from exc
 
 
+def copy_database(settings: Settings, source_url: str) -> int:
+    """Copies all from another database into this one; answers how many rows. Raises `SettingsError`."""
+    settings.check_live()
+    source = _source(source_url)
+    if problem := _database_problem(source):
+        raise SettingsError(f"There is nothing to copy from: {problem}")
+    check_keys_open(settings, source)
+    migrate_database(settings)
+    try:
+        tables = [*EndpointBase.metadata.sorted_tables, *ConnectorBase.metadata.sorted_tables]
+        return copy_rows(source, _engine(settings), tables)
+    except NotEmpty as exc:
+        raise SettingsError(
+            f"Nothing was copied: the database at DATABASE_URL holds rows already (in {exc})."
+        ) from exc
+    except SQLAlchemyError as exc:
+        raise _unusable_database(settings, exc) from exc
+
+
+def _source(url: str) -> Engine:
+    try:
+        return _engine(Settings.from_env({"DATABASE_URL": url}), must_exist=True)
+    except SettingsError as exc:
+        reason = str(exc).replace("The setting DATABASE_URL", "The address after --from")
+        raise SettingsError(reason) from exc
+
+
 def make_worker(settings: Settings) -> Worker:
     """A worker on this database, in front of the same upstream as the connector."""
     _start_log(settings)
@@ -159,12 +189,14 @@ def test_key(settings: Settings) -> str | None:
     return None if settings.is_live else TEST_KEY
 
 
-def _engine(settings: Settings) -> Engine:
+def _engine(settings: Settings, *, must_exist: bool = False) -> Engine:
     """The engine, with a folder for the database file: SQLite makes the file, not its folder."""
     try:
         if not settings.on_postgresql:
-            path = make_url(settings.database_url).database
-            Path(str(path)).parent.mkdir(parents=True, exist_ok=True)
+            path = Path(str(make_url(settings.database_url).database))
+            if must_exist:
+                path.stat()
+            path.parent.mkdir(parents=True, exist_ok=True)
         return open_engine(settings.database_url)
     except (OSError, SQLAlchemyError) as exc:
         raise _unusable_database(settings, exc) from exc

@@ -18,7 +18,8 @@ from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.watches import Watches
 from connector.adapters.store.workers import Workers
 from connector.adapters.wakeups import NoWakeups
-from connector.config import Settings, networks_in
+from connector.config import Settings, SettingsError, networks_in
+from connector.domain.errors import Unreadable
 from connector.domain.ports import Wakeups
 from connector.domain.targets import is_denied
 from connector.services.delivering import Courier
@@ -115,6 +116,19 @@ class Watching:
             threads=threads,
             sweep_seconds=SWEEP_SECONDS if self._settings.connector_broker_url else 0,
         )
+
+
+def check_keys_open(settings: Settings, engine: Engine) -> None:
+    """Raises `SettingsError` where a key that is stored there can't be opened with these settings."""
+    vault = _vault(settings)
+    try:
+        for sealed in Subscriptions(engine).sealed_keys():
+            vault.open(sealed)
+    except Unreadable:
+        raise SettingsError(
+            "The setting CONNECTOR_ENCRYPTION_KEYS is wrong: it doesn't open the API keys that are"
+            " stored. Where none was set, the key is in the file beside the database that ends in .key."
+        ) from None
 
 
 def _wakeups(settings: Settings) -> Wakeups:

@@ -40,6 +40,11 @@ class Subscriptions:
             except IntegrityError:
                 session.execute(known)  # another process was first
 
+    def sealed_keys(self) -> list[str]:
+        """The key of every connection."""
+        with reading(self._engine) as session:
+            return list(session.execute(select(Connection.sealed_key)).scalars())
+
     def subscribe(
         self,
         connection_id: str,
