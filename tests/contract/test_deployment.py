@@ -1,0 +1,91 @@
+"""The files that hosts read say what the product is: commands, settings, and all that it consists of."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from connector.adapters.crypto import new_encryption_key
+from connector.config import Settings, documented
+from tests.running import ROOT, clean_environment
+
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
+
+
+def procfile() -> dict[str, str]:
+    lines = (ROOT / "Procfile").read_text("utf-8").splitlines()
+    return dict(line.split(": ", 1) for line in lines)
+
+
+def test_compose_runs_what_the_procfile_runs() -> None:
+    """The same commands, but that a host tells gunicorn its port."""
+    commands = {name: service["command"] for name, service in OURS.items()}
+    wanted = procfile()
+    web = wanted["web"].replace("--bind 0.0.0.0:$PORT ", "")
+    assert commands == {"migrate": wanted["release"], "web": web, "worker": wanted["worker"]}
+    assert re.findall(r"CMD (.*)", DOCKERFILE) == [str(web.split()).replace("'", '"')]
+    assert SERVICES["worker"]["deploy"]["replicas"] == 2
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_compose_sets_what_the_connector_reads(name: str) -> None:
+    given = {"POSTGRES_PASSWORD": "pw", "CONNECTOR_ENCRYPTION_KEYS": new_encryption_key()}
+    environment = {
+        key: re.sub(r"\$\{(\w+)[^}]*\}", lambda found: given.get(found[1], ""), value)
+        for key, value in OURS[name]["environment"].items()
+    }
+    assert set(environment) <= {variable for variable, _, _ in documented()}
+    settings = Settings.from_env(environment)
+    settings.check_live()
+    assert settings.on_postgresql
+    hosts = re.findall(r"@(\w+)/|//(\w+):", " ".join(environment.values()))
+    assert {a or b for a, b in hosts} - {"connector"} == {"postgres", "redis"}
+
+
+def test_compose_starts_nothing_before_its_tables_are_there() -> None:
+    for name, service in SERVICES.items():
+        for other, needs in service.get("depends_on", {}).items():
+            ends = "build" in SERVICES[other]
+            wanted = "service_completed_successfully" if ends else "service_healthy"
+            assert needs["condition"] == wanted, (name, other)
+    assert {name: list(service["depends_on"]) for name, service in OURS.items()} == {
+        "migrate": ["postgres"],
+        "web": ["migrate"],
+        "worker": ["migrate"],
+    }
+
+
+def test_image_holds_all_that_its_commands_need(tmp_path: Path) -> None:
+    """What the Dockerfile copies, alone in a folder, migrates, and serves; it doesn't run as root."""
+    ignored = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    for words in re.findall(r"COPY (.*) \S+", DOCKERFILE):
+        for name in shlex.split(words):
+            assert f"!{name}" in ignored
+            source = ROOT / name
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
+    for command in (
+        "connector migrate",
+        "gunicorn --check-config app:app",
+        "connector work --help",
+    ):
+        result = subprocess.run(
+            [sys.executable, "-m", *command.split()],
+            cwd=tmp_path,
+            env=clean_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
+    assert re.findall(r"^USER (.*)", DOCKERFILE, re.M) == ["connector"]
