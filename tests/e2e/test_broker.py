@@ -24,18 +24,22 @@ from tests.running import FakeUpstream, Received, fake_upstream, free_port, repl
 from tests.watched import profile
 from wire.database import open_engine, writing
 
-# Does what it is told of, and finds nothing by itself.
-UNSWEPT = """
+WORK = """
 import os, signal
 from connector.bootstrap import make_worker
 from connector.config import Settings
 worker = make_worker(Settings.from_env(os.environ))
-for store in (worker.deliveries, worker.watches):
-    store.claim_due = lambda *_, **__: []
+{change}
 signal.signal(signal.SIGTERM, lambda *_: worker.stop())
 print("It is at work.", flush=True)
 worker.run()
 """
+# Does what it is told of, and finds nothing by itself.
+UNSWEPT = WORK.format(
+    change="worker.deliveries.claim_due = worker.watches.claim_due = lambda *_, **__: []"
+)
+# Finds soon what it is not told of.
+HASTY = WORK.format(change="worker.sweep_seconds = 0.5")
 
 
 @pytest.fixture(scope="module")
@@ -44,36 +48,46 @@ def receiver() -> Iterator[FakeUpstream]:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def database(postgres: Postgres) -> Iterator[str]:
     with postgres.database() as url:
         yield url
 
 
-@pytest.fixture
-def product(
-    tmp_path: Path, upstream: FakeUpstream, database: str, redis: Redis
+@pytest.fixture(scope="module")
+def web(
+    tmp_path_factory: pytest.TempPathFactory, upstream: FakeUpstream, database: str, redis: Redis
 ) -> Iterator[Product]:
-    redis.wipe()
-    with running_product(
-        tmp_path, upstream, DATABASE_URL=database, CONNECTOR_BROKER_URL=redis.url
-    ) as product:
+    folder = tmp_path_factory.mktemp("broker")
+    settings = {"DATABASE_URL": database, "CONNECTOR_BROKER_URL": redis.url}
+    with running_product(folder, upstream, **settings) as product:
         yield product
 
 
-def notice(product: Product, upstream: FakeUpstream, receiver: FakeUpstream, name: str) -> Any:
-    """An event to deliver, which a poll notices: no worker is needed for it."""
-    receiver.scripts.setdefault(name, lambda connection, _: connection.sendall(reply(200, {})))
-    upstream.answers(name, reply(200, profile(name)))
-    poll(product, name)
-    made = subscribe(product, upstream, "api", name, receiver.url)
-    upstream.answers(name, reply(200, profile(name, videos=3)))
-    until(lambda: poll(product, name) and of(product, made))
+@pytest.fixture
+def product(web: Product, redis: Redis) -> Iterator[Product]:
+    """Without a worker, and with an empty broker."""
+    redis.wipe()
+    yield web
+    for process in web.started:
+        process.kill()
+        process.wait()
+
+
+def notice(
+    product: Product, upstream: FakeUpstream, receiver: FakeUpstream, *names: str
+) -> list[Any]:
+    """Subscriptions with an event each, which a poll notices: no worker is needed for it."""
+    for name in names:
+        receiver.scripts.setdefault(name, lambda connection, _: connection.sendall(reply(200, {})))
+        upstream.answers(name, reply(200, profile(name)))
+    polled = f"/api/triggers/new_video?handles={','.join(names)}"
+    product.call("GET", polled)
+    made = [subscribe(product, upstream, "api", name, receiver.url) for name in names]
+    for name in names:
+        upstream.answers(name, reply(200, profile(name, videos=3)))
+    until(lambda: len(product.call("GET", polled)) == len(names))
     return made
-
-
-def poll(product: Product, name: str) -> Any:
-    return product.call("GET", f"/api/triggers/new_video?handles={name}")
 
 
 def of(product: Product, made: Any, state: str = "") -> list[Any]:
@@ -111,7 +125,7 @@ def test_wake_ups_alone_carry_looks_deliveries_and_replays(
     upstream.answers("woken_look", reply(200, profile("woken_look")))
     subscribe(product, upstream, "api", "woken_look", receiver.url)
     until(lambda: upstream.asked_for("woken_look"))
-    made = notice(product, upstream, receiver, "woken")
+    (made,) = notice(product, upstream, receiver, "woken")
     (row,) = until(lambda: of(product, made, "delivered"))
     product.call("POST", f"/api/deliveries/{row['id']}/replay")
     until(lambda: len(receiver.asked_for("woken")) == 2)
@@ -122,7 +136,7 @@ def test_wiped_broker_loses_nothing(
 ) -> None:
     """Between the commit and the delivery: the first sweep finds what no message tells of."""
     names = [f"wiped{n}" for n in range(5)]
-    made = [notice(product, upstream, receiver, name) for name in names]
+    made = notice(product, upstream, receiver, *names)
     assert redis.ask("LLEN", "connector") != ":0"
     redis.wipe()
     with product.worker():
@@ -137,7 +151,7 @@ def test_workers_share_the_work_and_send_each_event_once(
     """Two of them, each woken and sweeping; and each wake-up comes ten times."""
     names = [f"shared{n}" for n in range(8)]
     with product.worker(), product.worker():
-        made = [notice(product, upstream, receiver, name) for name in names]
+        made = notice(product, upstream, receiver, *names)
         for one in made:
             say(redis, "delivery", *[int(row["id"]) for row in of(product, one)] * 10)
         for one in made:
@@ -152,7 +166,7 @@ def test_ten_wake_ups_make_one_attempt(
 ) -> None:
     """All at once, while the receiver holds the first."""
     held, go = hold(receiver, "ten")
-    made = notice(product, upstream, receiver, "ten")
+    (made,) = notice(product, upstream, receiver, "ten")
     (row,) = of(product, made)
     say(redis, "delivery", *[int(row["id"])] * 10)
     product.start("-c", UNSWEPT)
@@ -165,14 +179,21 @@ def test_ten_wake_ups_make_one_attempt(
 
 
 def test_work_goes_on_without_redis_and_with_it_again(
-    tmp_path: Path, upstream: FakeUpstream, receiver: FakeUpstream, database: str
+    tmp_path: Path, upstream: FakeUpstream, receiver: FakeUpstream, postgres: Postgres
 ) -> None:
     """Down at the start, there, killed, and there again; its password is in no log."""
+    with postgres.database() as database:
+        lose_redis_twice(tmp_path, upstream, receiver, database)
+
+
+def lose_redis_twice(
+    folder: Path, upstream: FakeUpstream, receiver: FakeUpstream, database: str
+) -> None:
     redis = Redis(free_port(), "s3cret-of-the-broker")
     settings = {"DATABASE_URL": database, "CONNECTOR_BROKER_URL": redis.url, "LOG_LEVEL": "DEBUG"}
 
     def deliver(name: str) -> None:
-        made = notice(product, upstream, receiver, name)
+        (made,) = notice(product, upstream, receiver, name)
         until(lambda: of(product, made, "delivered"))
         assert len(receiver.asked_for(name)) == 1
 
@@ -183,14 +204,16 @@ def test_work_goes_on_without_redis_and_with_it_again(
             until(lambda: redis.ask("LLEN", "connector") == ":0")
             yield
 
-    with running_product(tmp_path, upstream, **settings) as product:
-        with product.worker():
-            deliver("without")
-            with there():
-                deliver("with_it")
-            deliver("killed_broker")
-            with there():
-                deliver("again")
+    with running_product(folder, upstream, **settings) as product:
+        process = product.start("-c", HASTY)
+        deliver("without")
+        with there():
+            deliver("with_it")
+        deliver("killed_broker")
+        with there():
+            deliver("again")
+            process.terminate()
+            assert process.wait(60) == 0
         said = product.log.read_text() + product.server.log.read_text()
     assert "Cannot connect to redis://" in said
     assert "no wake-ups go out" in product.server.log.read_text()
@@ -205,7 +228,7 @@ def test_sigterm_finishes_what_a_wake_up_began(
     """The receiver answers after the signal; the answer counts, and nobody sends it again."""
     held, go = hold(receiver, "finished")
     process = product.start("-c", UNSWEPT)
-    made = notice(product, upstream, receiver, "finished")
+    (made,) = notice(product, upstream, receiver, "finished")
     assert held.wait(60)
     process.terminate()
     go.set()
@@ -220,7 +243,7 @@ def test_killed_worker_s_delivery_is_sent_by_another(
     """Once its claim has run out, with the same id; the message is gone, and not needed."""
     held, _ = hold(receiver, "taken")
     process = product.start("-c", UNSWEPT)
-    made = notice(product, upstream, receiver, "taken")
+    (made,) = notice(product, upstream, receiver, "taken")
     assert held.wait(60)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
