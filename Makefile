@@ -18,8 +18,8 @@ test: tools check $(ENGINE) ## install what the tests need and run them all
 
 soak: tools .venv/installed-dev ## kill processes for some minutes, and see that nothing is lost
 	$(BIN)/python -m tests.soak
-	$(BIN)/python -m tests.soak --fault ack-first
-	$(BIN)/python -m tests.soak --fault short-lease
+	$(BIN)/python -m tests.soak --fault ack-first --on sqlite --on postgresql
+	$(BIN)/python -m tests.soak --fault short-lease --on sqlite --on postgresql
 
 bench: tools .venv/installed-dev ## measure, and write benchmarks/RESULTS.md again
 	$(BIN)/python -m benchmarks.watcher

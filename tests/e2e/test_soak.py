@@ -10,7 +10,7 @@ from tests.soak.verdict import faults
 
 def test_nothing_is_lost_while_processes_are_killed(database_url: str, tmp_path: Path) -> None:
     """Workers and the web server end at random moments; each event arrives, signed, with one id."""
-    plan = Plan(database_url, tmp_path, profiles=10, videos=10, kills=5)
+    plan = Plan(database_url, "", tmp_path, profiles=10, videos=10, kills=5)
     with soaking(plan, print) as soak:
         figures = soak.run()
     assert len(figures.posted) == 100

@@ -12,17 +12,17 @@ from pathlib import Path
 import click
 
 from tests.postgres import running_postgres
+from tests.redis import running_redis
 from tests.soak.run import Plan, soaking
 from tests.soak.verdict import Figures, faults
 from tests.soak.worker import FAULTS
 
-DATABASES = ("sqlite", "postgresql")
+# The last is PostgreSQL, with Celery on Redis to wake the workers.
+KINDS = ("sqlite", "postgresql", "celery")
 
 
 @click.command()
-@click.option(
-    "--database", type=click.Choice([*DATABASES, "both"]), default="both", show_default=True
-)
+@click.option("--on", "kinds", type=click.Choice(KINDS), multiple=True, default=KINDS)
 @click.option("--profiles", default=50, show_default=True, help="Profiles that post.")
 @click.option("--videos", default=30, show_default=True, help="Videos that each of them posts.")
 @click.option("--kills", default=20, show_default=True, help="Processes killed meanwhile.")
@@ -31,7 +31,7 @@ DATABASES = ("sqlite", "postgresql")
     "--fault", type=click.Choice(FAULTS), default=None, help="Break the worker: must be noticed."
 )
 def soak(
-    database: str, profiles: int, videos: int, kills: int, seed: int, fault: str | None
+    kinds: tuple[str, ...], profiles: int, videos: int, kills: int, seed: int, fault: str | None
 ) -> None:
     """Kill workers and the web server while profiles post, and count what arrives.
 
@@ -39,9 +39,10 @@ def soak(
     nothing was.
     """
     failed = False
-    for kind in DATABASES if database == "both" else [database]:
-        with tempfile.TemporaryDirectory() as folder, address(kind, Path(folder)) as url:
-            plan = Plan(url, Path(folder), profiles, videos, kills, fault=fault or "", seed=seed)
+    for kind in kinds:
+        with tempfile.TemporaryDirectory() as folder, addresses(kind, Path(folder)) as urls:
+            size = {"profiles": profiles, "videos": videos, "kills": kills, "seed": seed}
+            plan = Plan(*urls, Path(folder), fault=fault or "", **size)
             click.echo(f"{kind}: {profiles * videos} events, {kills} kills, {fault or 'no fault'}")
             began = time.monotonic()
             with soaking(plan, lambda line: click.echo(f"  {line}")) as running:
@@ -51,21 +52,25 @@ def soak(
 
 
 @contextmanager
-def address(kind: str, folder: Path) -> Iterator[str]:
-    """The address of a new database."""
+def addresses(kind: str, folder: Path) -> Iterator[tuple[str, str]]:
+    """The addresses of a new database and of a broker, which may be none."""
     if kind == "sqlite":
-        yield f"sqlite:///{folder}/soak.db"
+        yield f"sqlite:///{folder}/soak.db", ""
         return
     with running_postgres() as server, server.database() as url:
-        yield url
+        if kind == "postgresql":
+            yield url, ""
+            return
+        with running_redis() as broker:
+            yield url, broker.url
 
 
 def report(figures: Figures, seconds: float) -> bool:
     """Prints what was counted; whether anything is wrong with it."""
     click.echo(
         f"  {len(figures.posted)} posted, {figures.lost} lost, {figures.duplicates} told again, "
-        f"{len(figures.polled)} polled, {figures.kills} kills, {figures.looks_paid} looks paid, "
-        f"{figures.looks_kept} kept, {seconds:.0f} s"
+        f"{len(figures.polled & figures.polled_posted)} polled, {figures.kills} kills, "
+        f"{figures.looks_paid} looks paid, {figures.looks_kept} kept, {seconds:.0f} s"
     )
     found = faults(figures)
     for fault in found:

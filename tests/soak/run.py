@@ -37,6 +37,7 @@ class Plan:
     """How much happens. `videos` are posted by each of `profiles`, `pause_seconds` apart."""
 
     database_url: str
+    broker_url: str
     folder: Path
     profiles: int = 50
     videos: int = 30
@@ -221,6 +222,7 @@ def soaking(plan: Plan, say: Callable[[str], None]) -> Iterator[Soak]:
     with running_world([*plan.names, *plan.polled_names]) as world:
         environment = clean_environment(
             DATABASE_URL=plan.database_url,
+            CONNECTOR_BROKER_URL=plan.broker_url,
             PORT=str(free_port()),
             PROFILE_API_URL=world.url,
             WATCH_MIN_INTERVAL_SECONDS="1",
