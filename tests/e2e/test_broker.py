@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -127,6 +128,7 @@ def test_wake_ups_alone_carry_looks_deliveries_and_replays(
     until(lambda: upstream.asked_for("woken_look"))
     (made,) = notice(product, upstream, receiver, "woken")
     (row,) = until(lambda: of(product, made, "delivered"))
+    time.sleep(1)  # a delivery is not tried twice in a second, so that tries can be counted
     product.call("POST", f"/api/deliveries/{row['id']}/replay")
     until(lambda: len(receiver.asked_for("woken")) == 2)
 

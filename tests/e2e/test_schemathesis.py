@@ -99,6 +99,7 @@ KNOWN_QUERY = {
     "handles": HANDLE,
     "thresholds": {"type": "string", "const": "1000,5000"},
     "watched_fields": {"type": "string", "const": "user_nickname,user_verified"},
+    "statuses": {"type": "string", "const": "gone,back"},
     "since": {"type": "string", "enum": ["2026-11-01T00:00:00Z", "1700000000"]},
     "until": {"type": "string", "enum": ["2026-12-01T01:00:00+01:00", "1900000000"]},
     "state": {"type": "string", "enum": ["pending", "delivered", "dead"]},
@@ -112,7 +113,7 @@ KNOWN_TEXTS: dict[str, dict[str, Any]] = {
     "trigger": {"type": "string", "enum": [trigger.key for trigger in CATALOG.triggers]},
     "target_url": {"type": "string", "const": "https://hooks.example.com/1"},
     "inputs": {"type": "string", "const": '{"handles": ["ada"], "every": 1000}'},
-    **{name: KNOWN_QUERY[name] for name in ("handles", "thresholds", "watched_fields")},
+    **{name: KNOWN_QUERY[name] for name in ("handles", "thresholds", "watched_fields", "statuses")},
     "every": {"type": "string", "const": "1000"},
     "poll_interval_seconds": {"type": "string", "const": "900"},
 }
@@ -128,6 +129,7 @@ KNOWN_JSON = KNOWN_TEXTS | {
     "handles": {"type": "array", "items": HANDLE, "minItems": 1, "maxItems": 50},
     "thresholds": {"type": "array", "const": [1000, "5000"]},
     "watched_fields": {"type": "array", "const": ["user_nickname", "user_verified"]},
+    "statuses": {"type": "array", "const": ["gone", "back"]},
     "every": {"type": ["integer", "string", "null"], "enum": [1000, "1000", None]},
 }
 

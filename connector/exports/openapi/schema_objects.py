@@ -98,6 +98,9 @@ def _accepting(field: fields.Field[Any], described: dict[str, Any]) -> dict[str,
 def _as_text(described: dict[str, Any], field: fields.Field[Any]) -> dict[str, Any]:
     # Absent is what stands for null here.
     said = {k: v for k, v in described.items() if (k, v) != ("default", None)} | {"type": "string"}
+    if said.get("format") == "date-time":
+        # Empty text is read as none, and seconds since 1970 as a moment.
+        del said["format"]
     if "enum" in said:
         said["enum"] = ["" if choice is None else choice for choice in said["enum"]]
     if isinstance(field, Words):
