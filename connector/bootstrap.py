@@ -239,7 +239,7 @@ def _connector(
     watching = Watching(settings, engine, profiles)
     use_cases = UseCases(
         handlers={
-            **_handed(LOOK_UPS, profiles=profiles, clock=clock),
+            **_handed(LOOK_UPS, lookups=watching.lookups),
             **_handed(SUBSCRIPTIONS, hooks=watching.hooks),
         },
         poll=watching.polling.poll,

@@ -14,6 +14,7 @@ from connector.adapters.profiles import ProfileClient
 from connector.adapters.sender import WebhookSender
 from connector.adapters.store.deliveries import Deliveries
 from connector.adapters.store.history import History as KeptHistory
+from connector.adapters.store.lookups import KnownProfiles
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.watches import Watches
 from connector.adapters.store.workers import Workers
@@ -25,6 +26,7 @@ from connector.domain.targets import is_denied
 from connector.services.delivering import Courier
 from connector.services.history import Forgetting, History
 from connector.services.hooks import Hooks
+from connector.services.lookups import Lookups
 from connector.services.polling import Polling
 from connector.services.subscribing import Subscribing
 from connector.services.watching import Watcher
@@ -38,6 +40,8 @@ class Watching:
     def __init__(self, settings: Settings, engine: Engine, profiles: ProfileClient) -> None:
         self._settings = settings
         self._clock = SystemClock()
+        self._known = KnownProfiles(engine)
+        self.lookups = Lookups(profiles=profiles, store=self._known, clock=self._clock)
         self._vault = _vault(settings)
         self._wakeups = _wakeups(settings)
         self._workers = Workers(engine)
@@ -47,7 +51,7 @@ class Watching:
         subscriptions = Subscriptions(engine)
         self._watcher = Watcher(
             store=self._watches,
-            profiles=profiles,
+            lookups=self.lookups,
             vault=self._vault,
             wakeups=self._wakeups,
             clock=self._clock,
@@ -108,7 +112,10 @@ class Watching:
             watcher=self._watcher,
             courier=courier,
             forgetting=Forgetting(
-                store=self._history, clock=self._clock, days=self._settings.watch_history_days
+                store=self._history,
+                lookups=self._known,
+                clock=self._clock,
+                days=self._settings.watch_history_days,
             ),
             wakeups=self._wakeups,
             clock=self._clock,

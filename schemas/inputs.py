@@ -25,6 +25,8 @@ MAX_THRESHOLDS = 100
 # What `WholeNumber` holds.
 MAX_COUNT = 10**15 - 1
 MAX_WORDS = 100
+# A day: what is older was another profile's worth.
+MAX_AGE_SECONDS = 24 * 3600
 FREQUENCIES = {"hourly": "Hourly", "daily": "Daily", "weekly": "Weekly"}
 # A year of looks by the hour; as JSON, a third of what Zapier takes.
 MAX_LOOKS = 10_000
@@ -48,6 +50,13 @@ class ProfileInput(Schema):
         Identifier,
         label="Handle", sample="stoolpresidente", required=True, allow_none=False,
         help="The TikTok username, with or without @, or the address of the profile.",
+    )
+    max_age_seconds = field(
+        WholeNumber,
+        label="Max age", sample=60, load_default=60, allow_none=False,
+        validate=validate.Range(0, MAX_AGE_SECONDS),
+        help="A profile that was looked up within so many seconds costs nothing again."
+        " 0 always looks it up.",
     )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from connector.adapters.store.deliveries import Deliveries
 from connector.adapters.store.history import History as KeptHistory
+from connector.adapters.store.lookups import KnownProfiles
 from connector.adapters.store.migrate import MIGRATIONS
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.watches import Watches
@@ -27,6 +28,7 @@ from connector.domain.ports import Due
 from connector.services.delivering import Courier
 from connector.services.history import Forgetting, History
 from connector.services.hooks import Hooks
+from connector.services.lookups import Lookups
 from connector.services.polling import Polling
 from connector.services.subscribing import Subscribing
 from connector.services.watching import Watcher
@@ -164,9 +166,11 @@ class Watching:
         self.vault = OpenVault()
         self.subscriptions = Subscriptions(engine)
         self.watches = Watches(engine)
+        known = KnownProfiles(engine)
+        self.lookups = Lookups(profiles=self.profiles, store=known, clock=self.clock)
         self.watcher = Watcher(
             store=self.watches,
-            profiles=self.profiles,
+            lookups=self.lookups,
             vault=self.vault,
             wakeups=self.wakeups,
             clock=self.clock,
@@ -209,7 +213,7 @@ class Watching:
         )
         kept = KeptHistory(engine)
         self.history = History(store=kept, subscribing=self.subscribing)
-        self.forgetting = Forgetting(store=kept, clock=self.clock, days=365)
+        self.forgetting = Forgetting(store=kept, lookups=known, clock=self.clock, days=365)
 
     def look(self) -> int:
         """Looks at every profile that is due for a receiver, as a worker does; how many there were."""

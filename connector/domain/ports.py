@@ -10,8 +10,10 @@ from typing import Any, Literal, Protocol
 from connector.domain.answers import Answer, RateLimit
 from connector.domain.deadlines import Deadline
 from connector.domain.deliveries import ClaimedDelivery, DeliveryState, Outcome, Verdict
+from connector.domain.errors import ConnectorError
 from connector.domain.events import Event
 from connector.domain.history import Seen
+from connector.domain.lookups import Known
 from connector.domain.portraits import Portrait
 from connector.domain.subscriptions import ClaimedWatch, Look, Subscription, Terms, Told
 
@@ -47,6 +49,43 @@ class Vault(Protocol):
 
     def open(self, sealed: str) -> str:
         """The secret again."""
+
+
+class LookupStore(Protocol):
+    """What look-ups brought, for those who ask the same with the same key."""
+
+    def known(self, connection_id: str, handle: str) -> Known:
+        """What the last look-up brought."""
+
+    def claim(
+        self, connection_id: str, handle: str, now: datetime, *, lease: timedelta, known: Known
+    ) -> str | None:
+        """The token of who looks up for all that ask; null where there is more than is `known`."""
+
+    def keep(
+        self,
+        connection_id: str,
+        handle: str,
+        now: datetime,
+        row: Mapping[str, Any],
+        *,
+        token: str | None,
+    ) -> None:
+        """Keeps what a look-up brought."""
+
+    def fail(
+        self,
+        connection_id: str,
+        handle: str,
+        now: datetime,
+        error: ConnectorError,
+        *,
+        token: str | None,
+    ) -> None:
+        """Keeps why a look-up brought nothing."""
+
+    def forget(self, before: datetime, *, limit: int) -> int:
+        """Deletes what nobody may ask for any more; how much that was, `limit` at most."""
 
 
 class WatchStore(Protocol):

@@ -9,9 +9,10 @@ from typing import Any, Final
 from connector.domain.callers import Caller
 from connector.domain.errors import NotWatched
 from connector.domain.handles import normalise_handle
-from connector.domain.ports import Clock, HistoryStore
+from connector.domain.ports import Clock, HistoryStore, LookupStore
 from connector.services.subscribing import Subscribing
 from schemas.history import HistoryRow
+from schemas.inputs import MAX_AGE_SECONDS
 
 _ROWS: Final = HistoryRow(many=True)
 # A piece at a time, so that nobody waits for it.
@@ -53,15 +54,19 @@ class History:
 
 @dataclass(frozen=True, kw_only=True)
 class Forgetting:
-    """Deletes what was kept for `days`."""
+    """Deletes what was kept for `days`, and look-ups that nobody can ask for any more."""
 
     store: HistoryStore
+    lookups: LookupStore
     clock: Clock
     days: int
 
     def run(self) -> int:
         """One piece of what is too old; how much it was."""
-        return self.store.forget_before(self.clock.now() - timedelta(days=self.days), limit=BATCH)
+        now = self.clock.now()
+        return self.store.forget_before(
+            now - timedelta(days=self.days), limit=BATCH
+        ) + self.lookups.forget(now - timedelta(seconds=MAX_AGE_SECONDS), limit=BATCH)
 
 
 def _how_to_watch(name: str, platform: str) -> str:

@@ -27,18 +27,18 @@ from connector.domain.errors import (
 )
 from connector.domain.events import events_between
 from connector.domain.platforms import PLATFORMS
-from connector.domain.portraits import GONE, Portrait, missed, seen
-from connector.domain.ports import Clock, Profiles, Vault, Wakeups, WatchStore
-from connector.domain.rows import profile_row
+from connector.domain.portraits import Portrait, missed, seen
+from connector.domain.ports import Clock, Vault, Wakeups, WatchStore
 from connector.domain.subscriptions import ClaimedWatch, Look
+from connector.services.lookups import Lookups
 
 log = logging.getLogger(__name__)
 
 # Longer than the longest look, so that a claim ends by itself only when its holder died.
 LEASE: Final = timedelta(seconds=180)
 JITTER: Final = 0.1
-_DEADLINES: Final = {platform.key: platform.deadline_seconds for platform in PLATFORMS}
-_SOURCES: Final = {platform.key: platform.request_source for platform in PLATFORMS}
+_FRESH_SECONDS: Final = 60
+_PLATFORMS: Final = {platform.key: platform for platform in PLATFORMS}
 _RETRY: Final = timedelta(minutes=1)
 _NO_CREDITS: Final = timedelta(hours=1)
 _MAYBE_CHARGED: Final = (UpstreamTimeout, UpstreamInvalid)
@@ -50,7 +50,7 @@ class Watcher:
     """Looks at claimed watches. `random` gives numbers from 0 up to 1; `daily_budget` is in credits."""
 
     store: WatchStore
-    profiles: Profiles
+    lookups: Lookups
     vault: Vault
     wakeups: Wakeups
     clock: Clock
@@ -71,14 +71,14 @@ class Watcher:
             self._put_off(watch, error, _next_day(self.clock.now()))
             return error
         try:
-            portrait = self._portrait(watch, caller)
+            portrait, paid = self._portrait(watch, caller)
         except Exception as exc:  # noqa: BLE001  # whatever it is, the watch must not be lost
             error = _as_error(exc, watch)
             if not isinstance(error, _MAYBE_CHARGED):
                 self.store.give_back(watch.connection_id, day, CREDITS_PER_LOOKUP)
             self._put_off_failed(watch, error)
             return error
-        if portrait.status == GONE:
+        if not paid:
             self.store.give_back(watch.connection_id, day, CREDITS_PER_LOOKUP)
         self._keep(watch, portrait)
         return None
@@ -88,22 +88,21 @@ class Watcher:
             watch.connection_id, day, CREDITS_PER_LOOKUP, budget=self.daily_budget
         )
 
-    def _portrait(self, watch: ClaimedWatch, caller: Caller | None) -> Portrait:
-        source = _SOURCES[watch.platform]
-        seconds = _DEADLINES[watch.platform]
+    def _portrait(self, watch: ClaimedWatch, caller: Caller | None) -> tuple[Portrait, bool]:
+        """The profile as it is now, and whether that was paid for."""
+        caller = caller or self._owner(watch)
+        # What an action has just looked up with this key costs nothing again, and the other way round.
+        max_age_seconds = min(_FRESH_SECONDS, watch.interval_seconds // 2)
         try:
-            answer = self.profiles.call(
-                {"handle": watch.handle, "requestSource": source},
-                api_key=caller.api_key if caller else self.vault.open(watch.sealed_key),
-                deadline=caller.deadline if caller else Deadline(seconds, self.clock.monotonic),
-            )
-            now = self.clock.now()
-            row = profile_row(
-                answer.payload, handle=watch.handle, request_source=source, fetched_at=now
-            )
+            found = self.lookups.fetch(watch.handle, caller, max_age_seconds=max_age_seconds)
         except ProfileNotFound:
-            return missed(watch.portrait)
-        return seen(watch.portrait, row, now)
+            return missed(watch.portrait), False
+        return seen(watch.portrait, found.row, self.clock.now()), not found.cached
+
+    def _owner(self, watch: ClaimedWatch) -> Caller:
+        platform = _PLATFORMS[watch.platform]
+        deadline = Deadline(platform.deadline_seconds, self.clock.monotonic)
+        return Caller(platform, deadline, self.vault.open(watch.sealed_key))
 
     def _keep(self, watch: ClaimedWatch, portrait: Portrait) -> None:
         now = self.clock.now()

@@ -69,7 +69,7 @@ def test_row_is_what_the_interface_says(make: Runner, connection: Connection, ha
     (found,) = make.run("findProfile", connection, handle=f"@{handle}")
     assert row_faults(APP, "getProfile", got) == []
     assert row_faults(APP, "findProfile", found) == []
-    assert {**got, "fetched_at": None} == {**found, "fetched_at": None}
+    assert got == {**found, "cached": False, "credits_used": 2}
     assert got["request_source"] == "MAKE_DOT_COM"
 
 

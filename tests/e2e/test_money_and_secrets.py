@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import requests
 
 from tests.e2e.test_get_profile import get_profile
-from tests.running import PLATFORM_SOURCES, FakeUpstream, reply, running_server
+from tests.running import PLATFORM_SOURCES, FakeUpstream, Received, reply, running_server
 from tests.watched import MISSING_HANDLE, profile
 
 PLANTED = "sk_planted_7c1f5e0b9a"
@@ -26,6 +28,30 @@ def test_fifty_at_once_on_twenty_credits(tmp_path: Path, database_url: str) -> N
         assert Counter(r.status_code for r in answers) == {200: 10, 403: 40}
         assert server.credits_of(key_id) == 0
         assert sum(r.credits for r in server.store.latest_requests(1000)) == 20
+
+
+def test_two_hundred_at_once_share_one_call(
+    tmp_path: Path, database_url: str, upstream: FakeUpstream
+) -> None:
+    """Over four processes: one asks the upstream, and all get what it answered."""
+
+    def answer(connection: socket.socket, _request: Received) -> None:
+        time.sleep(1)
+        connection.sendall(reply(200, profile("shared")))
+
+    upstream.scripts["shared"] = answer
+    settings = {"PROFILE_API_URL": upstream.url, "DATABASE_URL": database_url, "WEB_WORKERS": "4"}
+    key = {"X-API-Key": f"sk_shared_{tmp_path.name}"}
+    before = len(upstream.asked_for("shared"))
+    with running_server(tmp_path, **settings) as server, ThreadPoolExecutor(200) as pool:
+        url = f"{server.url}/zapier/actions/get_profile"
+        body = {"handle": "@Shared"}
+        answers = list(
+            pool.map(lambda _: requests.post(url, json=body, headers=key, timeout=60), range(200))
+        )
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(upstream.asked_for("shared")) - before == 1
+    assert sum(answer.json()["credits_used"] for answer in answers) == 2
 
 
 def test_fifty_at_once_on_a_limit_of_ten(tmp_path: Path, database_url: str) -> None:

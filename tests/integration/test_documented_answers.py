@@ -46,9 +46,9 @@ def test_every_sample_fits(
     server: Server, document: Document, key: dict[str, str], platform: str, handle: str
 ) -> None:
     """As an action, as a search by either method, and as a universal call."""
-    body = {"handle": handle}
+    body = {"handle": handle, "max_age_seconds": 0}
     search = f"/{platform}/searches/find_profile"
-    raw = {"url": PATH, "body": body}
+    raw = {"url": PATH, "body": {"handle": handle}}
     answers = [
         ask(server, document, "POST", f"/{platform}/actions/get_profile", json=body, headers=key),
         ask(server, document, "POST", search, data=body, headers=key),
@@ -57,6 +57,15 @@ def test_every_sample_fits(
     ]
     assert [response.status_code for response in answers] == [200] * 4
     assert all("X-RateLimit-Remaining" in response.headers for response in answers)
+    known = ask(
+        server,
+        document,
+        "POST",
+        f"/{platform}/actions/get_profile",
+        json=body | {"max_age_seconds": 60},
+        headers=key,
+    )
+    assert known.json()["cached"] is True
 
 
 @platforms
@@ -227,7 +236,7 @@ def test_refusals_fit(
         (414, "GET", search, {"params": {"handle": "x" * 9000}, "headers": key}),
         (431, "GET", f"/{platform}/me", {"headers": {**key, "X-Other": "x" * 9000}}),
         (200, "POST", action, {"json": body, "headers": limited}),
-        (429, "POST", action, {"json": body, "headers": limited}),
+        (429, "POST", action, {"json": {**body, "max_age_seconds": 0}, "headers": limited}),
     ]
     for status, method, path, options in asked:
         assert ask(server, document, method, path, **options).status_code == status

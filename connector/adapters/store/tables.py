@@ -165,6 +165,27 @@ class Snapshot(Base):
     videos: Mapped[int | None]
 
 
+class Lookup(Base):
+    """The last look-up of a profile with one API key, and who looks it up now for all that ask."""
+
+    __tablename__ = "lookups"
+    __table_args__ = (
+        UniqueConstraint("connection_id", "handle"),
+        Index("ix_lookups_touched_at", "touched_at"),
+    )
+
+    id: Mapped[int] = mapped_column(_Counted, primary_key=True)
+    connection_id: Mapped[str] = mapped_column(String(80))
+    handle: Mapped[str] = mapped_column(String(64))
+    touched_at: Mapped[int]
+    fetched_at: Mapped[int | None]
+    row: Mapped[str | None]
+    failed_at: Mapped[int | None]
+    failure: Mapped[str | None]
+    claim_token: Mapped[str | None] = mapped_column(String(32))
+    lease_until: Mapped[int | None]
+
+
 class CreditDay(Base):
     """Credits that watching spent, or has set aside, on one day in UTC."""
 

@@ -1,0 +1,173 @@
+"""What look-ups brought, by connection and handle, and which are under way."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import Engine, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from connector.adapters.store.tables import Lookup
+from connector.adapters.store.time import from_ms, to_ms
+from connector.domain import errors
+from connector.domain.errors import ConnectorError, InvalidApiKey
+from connector.domain.lookups import Known
+from wire.database import reading, writing
+
+_KINDS: Final = {
+    kind.code: kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, ConnectorError) and "code" in vars(kind)
+}
+
+
+class KnownProfiles:
+    """The part of the store that knows what was looked up, for as long as that may be asked for."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def known(self, connection_id: str, handle: str) -> Known:
+        """What the last look-up brought; empty where there was none."""
+        query = select(Lookup.__table__).where(*_same(connection_id, handle))
+        with reading(self._engine) as session:
+            row = session.execute(query).one_or_none()
+        return Known() if row is None else _known(row)
+
+    def claim(
+        self, connection_id: str, handle: str, now: datetime, *, lease: timedelta, known: Known
+    ) -> str | None:
+        """The token of who looks up for all that ask; null where another was first.
+
+        Or where another has just been: then there is more than what was `known`.
+        """
+        token = secrets.token_hex(16)
+        claim = {
+            "claim_token": token,
+            "lease_until": to_ms(now + lease),
+            "touched_at": to_ms(now),
+        }
+        free = or_(Lookup.lease_until.is_(None), Lookup.lease_until <= to_ms(now))
+        unchanged = (
+            Lookup.fetched_at.is_not_distinct_from(_ms(known.fetched_at)),
+            Lookup.failed_at.is_not_distinct_from(_ms(known.failed_at)),
+        )
+        taken = update(Lookup).where(*_same(connection_id, handle), free, *unchanged).values(claim)
+        made = insert(Lookup).values(connection_id=connection_id, handle=handle, **claim)
+        with writing(self._engine) as session:
+            if session.execute(taken).rowcount:
+                return token
+            try:
+                with session.begin_nested():
+                    session.execute(made)
+            except IntegrityError:
+                return None
+        return token
+
+    def keep(
+        self,
+        connection_id: str,
+        handle: str,
+        now: datetime,
+        row: Mapping[str, Any],
+        *,
+        token: str | None,
+    ) -> None:
+        """Keeps a row for whoever asks next, and for those who wait."""
+        values = {
+            "touched_at": to_ms(now),
+            "fetched_at": to_ms(now),
+            "row": json.dumps(row, ensure_ascii=False),
+            "failed_at": None,
+            "failure": None,
+        }
+        self._end(connection_id, handle, values, token)
+
+    def fail(
+        self,
+        connection_id: str,
+        handle: str,
+        now: datetime,
+        error: ConnectorError,
+        *,
+        token: str | None,
+    ) -> None:
+        """Keeps why there is no row; what was known stays known, but for a key that is no good."""
+        if isinstance(error, InvalidApiKey):
+            # Anybody can make up keys: they leave nothing behind.
+            with writing(self._engine) as session:
+                session.execute(delete(Lookup).where(*_same(connection_id, handle)))
+            return
+        failure = {
+            "code": error.code,
+            "message": error.message,
+            "retry_after_seconds": error.retry_after_seconds,
+        }
+        values = {
+            "touched_at": to_ms(now),
+            "failed_at": to_ms(now),
+            "failure": json.dumps(failure),
+        }
+        self._end(connection_id, handle, values, token)
+
+    def forget(self, before: datetime, *, limit: int) -> int:
+        """Deletes what nobody may ask for any more; how much that was, `limit` at most."""
+        old = Lookup.touched_at < to_ms(before)
+        with reading(self._engine) as session:
+            found = session.execute(select(Lookup.id).where(old).limit(limit)).scalars().all()
+        if found:
+            with writing(self._engine) as session:
+                session.execute(delete(Lookup).where(Lookup.id.in_(found), old))
+        return len(found)
+
+    def _end(
+        self, connection_id: str, handle: str, values: dict[str, Any], token: str | None
+    ) -> None:
+        same = _same(connection_id, handle)
+        with writing(self._engine) as session:
+            if token:
+                ended = {**values, "claim_token": None, "lease_until": None}
+                ours = update(Lookup).where(*same, Lookup.claim_token == token)
+                # A claim that was lost is another's to end; what it brought is as good.
+                if session.execute(ours.values(ended)).rowcount:
+                    return
+            if session.execute(update(Lookup).where(*same).values(values)).rowcount:
+                return
+            try:
+                with session.begin_nested():
+                    made = insert(Lookup).values(
+                        connection_id=connection_id, handle=handle, **values
+                    )
+                    session.execute(made)
+            except IntegrityError:
+                session.execute(update(Lookup).where(*same).values(values))
+
+
+def _same(connection_id: str, handle: str) -> tuple[Any, ...]:
+    return Lookup.connection_id == connection_id, Lookup.handle == handle
+
+
+def _known(row: Any) -> Known:
+    return Known(
+        fetched_at=_moment(row.fetched_at),
+        row=json.loads(row.row) if row.row else None,
+        failed_at=_moment(row.failed_at),
+        failure=_failure(json.loads(row.failure)) if row.failure else None,
+        busy_until=_moment(row.lease_until),
+    )
+
+
+def _failure(kept: Mapping[str, Any]) -> ConnectorError:
+    return _KINDS[kept["code"]](kept["message"], retry_after_seconds=kept["retry_after_seconds"])
+
+
+def _ms(moment: datetime | None) -> int | None:
+    return None if moment is None else to_ms(moment)
+
+
+def _moment(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else from_ms(milliseconds)

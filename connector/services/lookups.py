@@ -1,0 +1,119 @@
+"""Look-ups that cost nothing where one that is fresh enough is known, or under way, for the same key.
+
+Concurrent identical look-ups share one call: the threads of a process wait for each other, the
+processes for a claim in the database.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import timedelta
+from threading import Lock
+from typing import Final
+
+from connector.domain.callers import Caller
+from connector.domain.errors import ConnectorError, UpstreamTimeout
+from connector.domain.lookups import Found, again
+from connector.domain.ports import Clock, LookupStore, Profiles
+from connector.domain.rows import profile_row
+
+# What a claim lasts beyond the look-up, to keep what it brought.
+_AFTERWARDS: Final = timedelta(seconds=10)
+_PAUSE_SECONDS: Final = 0.05
+_BUSY: Final = "An identical look-up is still under way."
+
+Flight = tuple[str, str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lookups:
+    """Fetches profiles for callers. Nothing is shared between API keys, nor between platforms."""
+
+    profiles: Profiles
+    store: LookupStore
+    clock: Clock
+    _flights: dict[Flight, Future[Found]] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def fetch(self, handle: str, caller: Caller, *, max_age_seconds: int) -> Found:
+        """The profile as it is now or was up to `max_age_seconds` ago; 0 always asks the upstream.
+
+        `handle` is in normal form. Raises a `ConnectorError` for whatever went wrong.
+        """
+        if max_age_seconds <= 0:
+            return self._call(handle, caller, token=None)
+        flight = (caller.connection, handle, max_age_seconds)
+        future, leads = self._board(flight)
+        if not leads:
+            return self._follow(future, caller)
+        try:
+            found = self._lead(handle, caller, timedelta(seconds=max_age_seconds))
+        except BaseException as exc:
+            future.set_exception(exc)
+            raise
+        else:
+            future.set_result(found)
+            return found
+        finally:
+            with self._lock:
+                del self._flights[flight]
+
+    def _board(self, flight: Flight) -> tuple[Future[Found], bool]:
+        """What threads with the same question wait for, and whether this one is to answer it."""
+        with self._lock:
+            future = self._flights.get(flight)
+            if future is not None:
+                return future, False
+            future = self._flights[flight] = Future()
+            return future, True
+
+    def _follow(self, future: Future[Found], caller: Caller) -> Found:
+        try:
+            return Found.known(future.result(max(caller.deadline.remaining(), 0)).row)
+        except ConnectorError as error:
+            raise again(error) from error
+        except TimeoutError as exc:
+            raise UpstreamTimeout(_BUSY) from exc
+
+    def _lead(self, handle: str, caller: Caller, max_age: timedelta) -> Found:
+        began = self.clock.now()
+        while True:
+            now = self.clock.now()
+            known = self.store.known(caller.connection, handle)
+            if found := known.answer(now, max_age=max_age, since=began):
+                return found
+            if known.busy_until is None or known.busy_until <= now:
+                lease = timedelta(seconds=caller.deadline.remaining()) + _AFTERWARDS
+                token = self.store.claim(caller.connection, handle, now, lease=lease, known=known)
+                if token:
+                    return self._call(handle, caller, token=token)
+            if caller.deadline.remaining() <= 0:
+                raise UpstreamTimeout(_BUSY)
+            self.clock.sleep(_PAUSE_SECONDS)
+
+    def _call(self, handle: str, caller: Caller, *, token: str | None) -> Found:
+        """Asks the upstream and keeps what it brought, which others wait for where there is a `token`."""
+        try:
+            found = self._ask(handle, caller)
+        except ConnectorError as error:
+            self.store.fail(caller.connection, handle, self.clock.now(), error, token=token)
+            raise
+        self.store.keep(caller.connection, handle, self.clock.now(), found.row, token=token)
+        return found
+
+    def _ask(self, handle: str, caller: Caller) -> Found:
+        source = caller.platform.request_source
+        answer = self.profiles.call(
+            {"handle": handle, "requestSource": source},
+            api_key=caller.api_key,
+            deadline=caller.deadline,
+        )
+        try:
+            row = profile_row(
+                answer.payload, handle=handle, request_source=source, fetched_at=self.clock.now()
+            )
+        except ConnectorError as error:
+            error.rate_limit = answer.rate_limit
+            raise
+        return Found(row, answer.rate_limit, cached=False)
