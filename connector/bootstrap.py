@@ -244,6 +244,7 @@ def _connector(
         },
         poll=watching.polling.poll,
         hooks=watching.hooks,
+        idempotency=watching.idempotency,
         call_api=partial(call_api, profiles=profiles),
         describe_account=partial(describe_account, profiles=profiles),
         history=watching.history,

@@ -14,6 +14,7 @@ from connector.adapters.profiles import ProfileClient
 from connector.adapters.sender import WebhookSender
 from connector.adapters.store.deliveries import Deliveries
 from connector.adapters.store.history import History as KeptHistory
+from connector.adapters.store.idempotency import IdempotentRequests
 from connector.adapters.store.lookups import KnownProfiles
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.watches import Watches
@@ -26,6 +27,7 @@ from connector.domain.targets import is_denied
 from connector.services.delivering import Courier
 from connector.services.history import Forgetting, History
 from connector.services.hooks import Hooks
+from connector.services.idempotency import Idempotency
 from connector.services.lookups import Lookups
 from connector.services.polling import Polling
 from connector.services.subscribing import Subscribing
@@ -43,6 +45,10 @@ class Watching:
         self._known = KnownProfiles(engine)
         self.lookups = Lookups(profiles=profiles, store=self._known, clock=self._clock)
         self._vault = _vault(settings)
+        self._kept_requests = IdempotentRequests(engine)
+        self.idempotency = Idempotency(
+            store=self._kept_requests, vault=self._vault, clock=self._clock
+        )
         self._wakeups = _wakeups(settings)
         self._workers = Workers(engine)
         self._deliveries = Deliveries(engine)
@@ -114,6 +120,7 @@ class Watching:
             forgetting=Forgetting(
                 store=self._history,
                 lookups=self._known,
+                requests=self._kept_requests,
                 clock=self._clock,
                 days=self._settings.watch_history_days,
             ),

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from connector.adapters.store.deliveries import Deliveries
 from connector.adapters.store.history import History as KeptHistory
+from connector.adapters.store.idempotency import IdempotentRequests
 from connector.adapters.store.lookups import KnownProfiles
 from connector.adapters.store.migrate import MIGRATIONS
 from connector.adapters.store.subscriptions import Subscriptions
@@ -213,7 +214,13 @@ class Watching:
         )
         kept = KeptHistory(engine)
         self.history = History(store=kept, subscribing=self.subscribing)
-        self.forgetting = Forgetting(store=kept, lookups=known, clock=self.clock, days=365)
+        self.forgetting = Forgetting(
+            store=kept,
+            lookups=known,
+            requests=IdempotentRequests(engine),
+            clock=self.clock,
+            days=365,
+        )
 
     def look(self) -> int:
         """Looks at every profile that is due for a receiver, as a worker does; how many there were."""

@@ -94,6 +94,14 @@ class BudgetExceeded(Permanent):
     advice = "It goes on at midnight UTC; the operator can raise WATCH_DAILY_CREDITS."
 
 
+class IdempotencyKeyReused(Permanent):
+    """The caller takes another key."""
+
+    code = "idempotency_key_reused"
+    default = "This Idempotency-Key was sent with another request."
+    advice = "Send a new key with each new request; nothing was charged."
+
+
 class ProfileNotFound(Permanent):
     """There is nothing to look up; a search answers an empty list."""
 
@@ -130,6 +138,16 @@ class RateLimited(Retriable):
     code = "rate_limited"
     default = "Rate limit exceeded. Please try again later."
     advice = "Wait as long as Retry-After says, then send the request again; nothing was charged."
+
+
+class IdempotencyKeyBusy(Retriable):
+    """The caller waits for the first request."""
+
+    code = "idempotency_key_busy"
+    default = "A request with this Idempotency-Key is being done."
+    advice = (
+        "Send it again when Retry-After has passed, to get its answer; nothing was charged twice."
+    )
 
 
 class UpstreamUnavailable(Retriable):

@@ -13,6 +13,7 @@ from connector.domain.deliveries import ClaimedDelivery, DeliveryState, Outcome,
 from connector.domain.errors import ConnectorError
 from connector.domain.events import Event
 from connector.domain.history import Seen
+from connector.domain.idempotency import Attempt, Claim, Remembered
 from connector.domain.lookups import Known
 from connector.domain.portraits import Portrait
 from connector.domain.subscriptions import ClaimedWatch, Look, Subscription, Terms, Told
@@ -86,6 +87,25 @@ class LookupStore(Protocol):
 
     def forget(self, before: datetime, *, limit: int) -> int:
         """Deletes what nobody may ask for any more; how much that was, `limit` at most."""
+
+
+class IdempotencyStore(Protocol):
+    """Requests by their Idempotency-Key."""
+
+    def claim(self, attempt: Attempt, now: datetime, *, lease: timedelta) -> str | None:
+        """The token of who is to do it; null where it is done, or being done, or another request."""
+
+    def known(self, attempt_id: str) -> Remembered | None:
+        """What is known of the key."""
+
+    def finish(self, claim: Claim, status: int, sealed: str) -> None:
+        """Keeps the answer."""
+
+    def release(self, claim: Claim) -> None:
+        """Forgets the attempt."""
+
+    def forget(self, before: datetime, *, limit: int) -> int:
+        """Deletes what was begun before; how much that was, `limit` at most."""
 
 
 class WatchStore(Protocol):

@@ -23,8 +23,10 @@ _ERROR_TYPES: Final[Mapping[int, str]] = {
     403: "InvalidConfigurationError",
     404: "DataError",
     405: "RuntimeError",
+    409: "RuntimeError",
     413: "DataError",
     414: "DataError",
+    422: "DataError",
     431: "RuntimeError",
     # Anything else here would count as a failed run, and enough of those switch a scenario off.
     429: "RateLimitError",

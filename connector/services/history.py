@@ -9,7 +9,8 @@ from typing import Any, Final
 from connector.domain.callers import Caller
 from connector.domain.errors import NotWatched
 from connector.domain.handles import normalise_handle
-from connector.domain.ports import Clock, HistoryStore, LookupStore
+from connector.domain.idempotency import REMEMBERED
+from connector.domain.ports import Clock, HistoryStore, IdempotencyStore, LookupStore
 from connector.services.subscribing import Subscribing
 from schemas.history import HistoryRow
 from schemas.inputs import MAX_AGE_SECONDS
@@ -54,19 +55,22 @@ class History:
 
 @dataclass(frozen=True, kw_only=True)
 class Forgetting:
-    """Deletes what was kept for `days`, and look-ups that nobody can ask for any more."""
+    """Deletes what was kept for `days`, and answers that nobody can ask for any more."""
 
     store: HistoryStore
     lookups: LookupStore
+    requests: IdempotencyStore
     clock: Clock
     days: int
 
     def run(self) -> int:
         """One piece of what is too old; how much it was."""
         now = self.clock.now()
-        return self.store.forget_before(
-            now - timedelta(days=self.days), limit=BATCH
-        ) + self.lookups.forget(now - timedelta(seconds=MAX_AGE_SECONDS), limit=BATCH)
+        return (
+            self.store.forget_before(now - timedelta(days=self.days), limit=BATCH)
+            + self.lookups.forget(now - timedelta(seconds=MAX_AGE_SECONDS), limit=BATCH)
+            + self.requests.forget(now - REMEMBERED, limit=BATCH)
+        )
 
 
 def _how_to_watch(name: str, platform: str) -> str:

@@ -26,6 +26,8 @@ STATUSES: Final[Mapping[type[ConnectorError], int]] = {
     errors.ProfileNotFound: 404,
     errors.NotFound: 404,
     errors.NotWatched: 404,
+    errors.IdempotencyKeyBusy: 409,
+    errors.IdempotencyKeyReused: 422,
     errors.RateLimited: 429,
     errors.UpstreamInvalid: 502,
     errors.UpstreamUnavailable: 502,

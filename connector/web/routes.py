@@ -18,6 +18,7 @@ from connector.domain.platforms import Platform
 from connector.domain.ports import Clock
 from connector.web.history import History, add_history_route
 from connector.web.hooks import Hooks, add_hook_routes
+from connector.web.idempotency import Idempotency, register_idempotency
 from connector.web.inputs import api_key_of, load_input
 from connector.web.limits import pass_on
 from connector.web.lists import listed
@@ -37,6 +38,7 @@ class UseCases:
     handlers: Mapping[str, UseCase]
     poll: Poll
     hooks: Hooks
+    idempotency: Idempotency
     call_api: UseCase
     describe_account: Callable[[Caller], Result]
     history: History
@@ -103,6 +105,7 @@ def platform_routes(
     for trigger in CATALOG.triggers:
         routes.add_url_rule(f"/triggers/{trigger.key}", trigger.key, poll(trigger))
     add_history_route(routes, use_cases.history, caller, paged=platform.paged)
+    register_idempotency(routes, use_cases.idempotency, platform.key)
     add_hook_routes(routes, use_cases.hooks, caller, paged=platform.paged)
     return routes
 

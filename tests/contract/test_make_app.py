@@ -136,7 +136,7 @@ def test_action_whose_empty_answer_looks_like_any_is_refused() -> None:
 def test_status_that_nobody_has_judged_is_refused() -> None:
     """Its type decides whether a scenario runs again."""
     with pytest.raises(KeyError):
-        render(statuses={*STATUSES_OF_THE_CONNECTOR, 409})
+        render(statuses={*STATUSES_OF_THE_CONNECTOR, 418})
 
 
 def test_make_waits_longer_than_the_connector() -> None:

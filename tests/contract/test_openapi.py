@@ -55,7 +55,7 @@ def named(schema: type[Schema]) -> str:
 
 def connector_app() -> Flask:
     return create_app(
-        UseCases(HANDLERS, lambda *_: ([], None), None, call_api, describe_account, None),  # type: ignore[arg-type]  # never called
+        UseCases(HANDLERS, lambda *_: ([], None), None, None, call_api, describe_account, None),  # type: ignore[arg-type]  # never called
         document=dict,
         checks={},
         notes={},
@@ -165,7 +165,7 @@ def test_look_ups_name_every_error_that_they_can_end_with(platform: str) -> None
     search = DOCUMENT["paths"][f"/{platform}/searches/find_profile"]
     assert set(action["post"]["responses"]) == every
     assert set(search["post"]["responses"]) == every - {"404"}
-    assert set(search["get"]["responses"]) == every - {"404", "413"}
+    assert set(search["get"]["responses"]) == every - {"404", "409", "413", "422"}
 
 
 SAMPLE_ARGUMENTS: dict[str, Any] = {
@@ -215,7 +215,9 @@ def failing(*_: object) -> Any:
 
 def test_what_never_happens_in_tests_is_documented_too() -> None:
     """A fault of our own, and a server that is not ready."""
-    use_cases = UseCases(dict.fromkeys(HANDLERS, failing), failing, None, failing, failing, None)  # type: ignore[arg-type]  # never called
+    use_cases = UseCases(
+        dict.fromkeys(HANDLERS, failing), failing, None, None, failing, failing, None
+    )  # type: ignore[arg-type]  # never called
     app = create_app(
         use_cases,
         document=dict,

@@ -186,6 +186,21 @@ class Lookup(Base):
     lease_until: Mapped[int | None]
 
 
+class IdempotentRequest(Base):
+    """A request with an Idempotency-Key; `id` is the hash of connection and key."""
+
+    __tablename__ = "idempotent_requests"
+    __table_args__ = (Index("ix_idempotent_requests_created_at", "created_at"),)
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    token: Mapped[str] = mapped_column(String(32))
+    lease_until: Mapped[int]
+    status: Mapped[int | None]
+    sealed: Mapped[str | None]
+    created_at: Mapped[int]
+
+
 class CreditDay(Base):
     """Credits that watching spent, or has set aside, on one day in UTC."""
 

@@ -72,9 +72,18 @@ PARAMETERS: Final[dict[str, Any]] = {
         "Kept when it is 8 to 64 letters, digits, `.`, `_` or `-`; else a new one is made.",
         "schema": {"type": "string"},
         "example": "zap-42-run-7",
-    }
+    },
+    "Idempotency-Key": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "Sent again within 24 hours with the same request, it is answered what the first"
+        " was answered, and nothing is done or paid twice. Any text; a new one for each new request.",
+        "schema": {"type": "string"},
+        "example": "row-4711",
+    },
 }
 REQUEST_ID: Final = {"$ref": "#/components/parameters/X-Request-ID"}
+IDEMPOTENCY_KEY: Final = {"$ref": "#/components/parameters/Idempotency-Key"}
 _ALWAYS: Final = ("X-Request-ID", "X-Content-Type-Options")
 RATE_LIMIT: Final = ("X-RateLimit-Limit", "X-RateLimit-Remaining")
 

@@ -10,7 +10,7 @@ from marshmallow import Schema
 
 from connector.domain import errors
 from connector.domain.platforms import Platform
-from connector.exports.openapi.headers import RATE_LIMIT, REQUEST_ID, sent
+from connector.exports.openapi.headers import IDEMPOTENCY_KEY, RATE_LIMIT, REQUEST_ID, sent
 from connector.exports.openapi.responses import EVERYWHERE, Responses
 from connector.exports.openapi.schema_objects import SchemaConverter
 from schemas.catalog import Action, Catalog, PickList, Trigger
@@ -66,7 +66,17 @@ def platform_paths(
         f"{root}/deliveries": {"get": writer.deliveries()},
         f"{root}/deliveries/{{delivery_id}}/replay": {"post": writer.replay()},
     }
+    for operations in paths.values():
+        if "post" in operations:
+            _heed_key(operations["post"], responses)
     return paths
+
+
+def _heed_key(operation: dict[str, Any], responses: Responses) -> None:
+    """Adds what every POST shares: the key that keeps it from being done twice."""
+    refused = responses.of(errors=(errors.IdempotencyKeyBusy, errors.IdempotencyKeyReused))
+    operation["parameters"] = [*operation["parameters"], IDEMPOTENCY_KEY]
+    operation["responses"] = dict(sorted({**operation["responses"], **refused}.items()))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from apispec import APISpec
 
-from connector.domain.errors import ConnectorError, RateLimited
+from connector.domain.errors import ConnectorError, IdempotencyKeyBusy, RateLimited
 from connector.exports.openapi.headers import RATE_LIMIT, sent
 from schemas.errors import ErrorBody
 from schemas.fields import sample_of
@@ -89,7 +89,8 @@ class Responses:
 
 
 def _raised(kind: type[ConnectorError]) -> _Case:
-    headers = (*RATE_LIMIT, "Retry-After") if issubclass(kind, RateLimited) else RATE_LIMIT
+    waits = issubclass(kind, (RateLimited, IdempotencyKeyBusy))
+    headers = (*RATE_LIMIT, "Retry-After") if waits else RATE_LIMIT
     return _Case(kind.code, kind.default, kind.advice, kind.retryable, headers)
 
 

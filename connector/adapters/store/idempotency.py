@@ -1,0 +1,79 @@
+"""What was answered to requests with an Idempotency-Key, and which are being done."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, and_, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from connector.adapters.store.tables import IdempotentRequest as Row
+from connector.adapters.store.time import from_ms, to_ms
+from connector.domain.idempotency import REMEMBERED, Attempt, Claim, Remembered
+from wire.database import reading, writing
+
+
+class IdempotentRequests:
+    """The part of the store that knows requests by their keys."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def claim(self, attempt: Attempt, now: datetime, *, lease: timedelta) -> str | None:
+        """The token of who is to do it; null where it is done, or being done, or another request."""
+        token = secrets.token_hex(16)
+        values = {
+            "fingerprint": attempt.fingerprint,
+            "token": token,
+            "lease_until": to_ms(now + lease),
+            "status": None,
+            "sealed": None,
+            "created_at": to_ms(now),
+        }
+        old = Row.created_at <= to_ms(now - REMEMBERED)
+        died = and_(
+            Row.status.is_(None),
+            Row.lease_until <= to_ms(now),
+            Row.fingerprint == attempt.fingerprint,
+        )
+        again = update(Row).where(Row.id == attempt.id, or_(old, died)).values(values)
+        with writing(self._engine) as session:
+            if session.execute(again).rowcount:
+                return token
+            try:
+                with session.begin_nested():
+                    session.execute(insert(Row).values(id=attempt.id, **values))
+            except IntegrityError:
+                return None
+        return token
+
+    def known(self, attempt_id: str) -> Remembered | None:
+        """What is known of the key."""
+        with reading(self._engine) as session:
+            row = session.execute(select(Row.__table__).where(Row.id == attempt_id)).one_or_none()
+        if row is None:
+            return None
+        return Remembered(row.fingerprint, row.status, row.sealed, from_ms(row.lease_until))
+
+    def finish(self, claim: Claim, status: int, sealed: str) -> None:
+        """Keeps the answer, where the claim is still held."""
+        ours = update(Row).where(Row.id == claim.attempt.id, Row.token == claim.token)
+        with writing(self._engine) as session:
+            session.execute(ours.values(status=status, sealed=sealed))
+
+    def release(self, claim: Claim) -> None:
+        """Forgets the attempt, where the claim is still held."""
+        ours = delete(Row).where(Row.id == claim.attempt.id, Row.token == claim.token)
+        with writing(self._engine) as session:
+            session.execute(ours)
+
+    def forget(self, before: datetime, *, limit: int) -> int:
+        """Deletes what was begun before; how much that was, `limit` at most."""
+        old = Row.created_at < to_ms(before)
+        with reading(self._engine) as session:
+            found = session.execute(select(Row.id).where(old).limit(limit)).scalars().all()
+        if found:
+            with writing(self._engine) as session:
+                session.execute(delete(Row).where(Row.id.in_(found), old))
+        return len(found)

@@ -1,0 +1,67 @@
+"""Idempotency-Key on every POST of a platform: sent again, it gets the first answer again."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol
+
+from flask import Blueprint, Response, g, request
+
+from connector.domain.idempotency import Attempt, Claim, Replayed
+from connector.web.inputs import api_key_of
+
+HEADER: Final = "Idempotency-Key"
+REPLAYED: Final = "Idempotent-Replayed"
+
+
+class Idempotency(Protocol):
+    """What is remembered by key."""
+
+    def begin(self, attempt: Attempt) -> Claim | Replayed:
+        """A claim, or the answer of before."""
+
+    def remember(self, claim: Claim, status: int, body: str) -> None:
+        """Keeps an answer."""
+
+    def forget(self, claim: Claim) -> None:
+        """Lets the same key try again."""
+
+
+def register_idempotency(routes: Blueprint, idempotency: Idempotency, platform_key: str) -> None:
+    """Makes every POST of `routes` heed the header."""
+
+    def begin() -> Response | None:
+        key = request.headers.get(HEADER, "").strip()
+        if request.method != "POST" or not key:
+            return None
+        asked = f"{request.full_path}\n{request.mimetype}\n".encode()
+        # Read here and kept: a form is parsed from it afterwards.
+        attempt = Attempt.of(
+            f"{platform_key}:{api_key_of(request)}", key, asked + request.get_data()
+        )
+        begun = idempotency.begin(attempt)
+        if isinstance(begun, Claim):
+            g.idempotent = begun
+            return None
+        response = Response(begun.body, begun.status, mimetype="application/json")
+        response.headers[REPLAYED] = "true"
+        return response
+
+    def end(response: Response) -> Response:
+        claim: Claim | None = g.pop("idempotent", None)
+        if claim is None:
+            return response
+        if _is_done(response):
+            idempotency.remember(claim, response.status_code, response.get_data(as_text=True))
+        else:
+            idempotency.forget(claim)
+        return response
+
+    routes.before_request(begin)
+    routes.after_request(end)
+
+
+def _is_done(response: Response) -> bool:
+    """Whether sending it again could do, or cost, the same twice."""
+    said: Any = response.get_json(silent=True) if response.status_code > 500 else None
+    maybe_charged = isinstance(said, dict) and said.get("retryable") is False
+    return response.status_code < 300 or maybe_charged
