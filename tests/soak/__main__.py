@@ -69,7 +69,7 @@ def report(figures: Figures, seconds: float) -> bool:
     """Prints what was counted; whether anything is wrong with it."""
     click.echo(
         f"  {len(figures.posted)} posted, {figures.lost} lost, {figures.duplicates} told again, "
-        f"{len(figures.polled & figures.polled_posted)} polled, {figures.kills} kills, "
+        f"{len(figures.polled & figures.polled_posted)} polled, {figures.worker_kills} workers killed, "
         f"{figures.looks_paid} looks paid, {figures.looks_kept} kept, {seconds:.0f} s"
     )
     found = faults(figures)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -67,6 +68,15 @@ class Worker(Process):
 
     def command(self) -> Sequence[str]:
         return [sys.executable, "-m", "tests.soak.worker", *([self._fault] if self._fault else [])]
+
+    def wait_until_ready(self) -> None:
+        """Until it heeds SIGTERM."""
+        assert self._running is not None
+        for _ in range(600):
+            if f"{self._running.pid} is at work" in self.log.read_text():
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"not at work: {self.log.read_text()[-2000:]}")
 
 
 class Web(Process):

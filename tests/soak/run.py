@@ -30,6 +30,7 @@ HANDLES_EACH = 5
 POLLED = 10
 # Longer than anything is held back: claims of the killed, a second try, a poll's deadline.
 QUIET_SECONDS = 45
+SETTLED_SECONDS = 90
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Soak:
     engine: Engine
     say: Callable[[str], None]
     kills: int = 0
+    worker_kills: int = 0
     polled: set[str] = field(default_factory=set)
     over: threading.Event = field(default_factory=threading.Event)
 
@@ -89,6 +91,8 @@ class Soak:
         self._settle()
         self.over.set()
         threads[1].join()
+        for worker in self.workers:
+            worker.wait_until_ready()
         codes = [process.stop() for process in (*self.workers, self.web)]
         assert codes == [0] * len(codes), f"exit codes {codes}"
         return self._figures()
@@ -144,12 +148,16 @@ class Soak:
             victim.kill()
             victim.start()
             self.kills += 1
+            self.worker_kills += victim is not self.web
             self.say(f"kill {self.kills}: {len(self.world.arrived)} events have arrived")
 
     def _settle(self) -> None:
-        """Until everything has arrived, or nothing has for long."""
-        last, since = -1, time.monotonic()
+        """Until everything has arrived, or nothing has for long, or things arrive without end."""
+        began = since = time.monotonic()
+        last = -1
         while not self._done() and time.monotonic() - since < QUIET_SECONDS:
+            if time.monotonic() - began > SETTLED_SECONDS:
+                return
             count = self.world.arrived.total() + len(self.polled)
             if count != last:
                 last, since = count, time.monotonic()
@@ -197,7 +205,7 @@ class Soak:
             undelivered=self._undelivered(),
             polled_posted=frozenset(self._polled_posted()),
             polled=frozenset(self.polled),
-            kills=self.kills,
+            worker_kills=self.worker_kills,
             threads=self.plan.threads,
             looks_paid=sum(self.world.asked[name] for name in self.plan.names),
             looks_kept=self._count(looks.where(Watch.connection_id.in_(of_sent))),

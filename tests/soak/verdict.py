@@ -20,7 +20,7 @@ class Figures:
     undelivered: int
     polled_posted: frozenset[str]
     polled: frozenset[str]
-    kills: int
+    worker_kills: int
     threads: int
     looks_paid: int
     looks_kept: int
@@ -39,7 +39,7 @@ class Figures:
     @property
     def in_flight(self) -> int:
         """The most that kills can have interrupted."""
-        return self.kills * self.threads
+        return self.worker_kills * self.threads
 
 
 def faults(figures: Figures) -> list[str]:

@@ -18,7 +18,7 @@ from connector.domain.deliveries import DELIVERED, ClaimedDelivery, Outcome, Ver
 from connector.services.delivering import Courier
 from connector.services.working import Worker
 
-LEASE = timedelta(seconds=3)
+LEASE = timedelta(seconds=5)
 ACK_FIRST, SHORT_LEASE = "ack-first", "short-lease"
 FAULTS = (ACK_FIRST, SHORT_LEASE)
 
@@ -46,7 +46,7 @@ def main(fault: str = "") -> None:
     worker = replace(worker, delivery_lease=LEASE, watch_lease=LEASE)
     worker = with_fault(worker, fault)
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())
-    print("at work", flush=True)
+    print(f"{os.getpid()} is at work", flush=True)
     worker.run()
 
 

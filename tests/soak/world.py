@@ -6,6 +6,7 @@ import json
 import select
 import threading
 import time
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,8 +18,10 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.watched import MISSING_HANDLE, profile
 
-# A receiver works on an event for so long, so that there is something to interrupt.
+# A receiver works on an event for so long, so that there is something to interrupt; on some for longer.
 WORK_SECONDS = 0.05
+LONG_WORK_SECONDS = 2.5
+LONG_ONE_IN = 8
 # Of so many events, one is refused at its first try.
 REFUSED_ONE_IN = 50
 
@@ -92,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
         told = self.world.receive(self.path, headers, body)
-        time.sleep(WORK_SECONDS)
+        time.sleep(WORK_SECONDS if zlib.crc32(body) % LONG_ONE_IN else LONG_WORK_SECONDS)
         if told is None:
             self._send(500, b"{}")
         elif not self._hung_up():
