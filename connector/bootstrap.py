@@ -245,7 +245,8 @@ def _connector(
         poll=watching.polling.poll,
         hooks=watching.hooks,
         idempotency=watching.idempotency,
-        call_api=partial(call_api, profiles=profiles),
+        call_api=partial(call_api, profiles=profiles, meter=watching.meter),
+        usage=watching.usage.of,
         describe_account=partial(describe_account, profiles=profiles),
         history=watching.history,
     )

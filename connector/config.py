@@ -209,6 +209,11 @@ class Settings:
         _whole(1, 36500),
         "Days that looks, events and ended deliveries are kept.",
     )
+    daily_credits: int | None = _setting(
+        None,
+        _whole(0, 1_000_000_000),
+        "Credits a day (UTC) that one API key may spend here for everything. Empty: no limit.",
+    )
     worker_threads: int = _setting(
         32, _whole(1, 1000), "Looks and deliveries that one worker does at a time."
     )

@@ -17,6 +17,7 @@ from connector.adapters.store.history import History as KeptHistory
 from connector.adapters.store.idempotency import IdempotentRequests
 from connector.adapters.store.lookups import KnownProfiles
 from connector.adapters.store.subscriptions import Subscriptions
+from connector.adapters.store.usage import UsageCounts
 from connector.adapters.store.watches import Watches
 from connector.adapters.store.workers import Workers
 from connector.adapters.wakeups import NoWakeups
@@ -31,6 +32,7 @@ from connector.services.idempotency import Idempotency
 from connector.services.lookups import Lookups
 from connector.services.polling import Polling
 from connector.services.subscribing import Subscribing
+from connector.services.usage import Meter, UsageReport
 from connector.services.watching import Watcher
 from connector.services.working import SWEEP_SECONDS, Worker
 from wire.http import new_session
@@ -43,7 +45,15 @@ class Watching:
         self._settings = settings
         self._clock = SystemClock()
         self._known = KnownProfiles(engine)
-        self.lookups = Lookups(profiles=profiles, store=self._known, clock=self._clock)
+        self.meter = Meter(
+            store=UsageCounts(engine), clock=self._clock, daily_budget=settings.daily_credits
+        )
+        self.usage = UsageReport(
+            meter=self.meter, profiles=profiles, watching_budget=settings.watch_daily_credits
+        )
+        self.lookups = Lookups(
+            profiles=profiles, store=self._known, meter=self.meter, clock=self._clock
+        )
         self._vault = _vault(settings)
         self._kept_requests = IdempotentRequests(engine)
         self.idempotency = Idempotency(
@@ -121,6 +131,7 @@ class Watching:
                 store=self._history,
                 lookups=self._known,
                 requests=self._kept_requests,
+                usage=self.meter.store,
                 clock=self._clock,
                 days=self._settings.watch_history_days,
             ),

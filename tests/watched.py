@@ -17,6 +17,7 @@ from connector.adapters.store.idempotency import IdempotentRequests
 from connector.adapters.store.lookups import KnownProfiles
 from connector.adapters.store.migrate import MIGRATIONS
 from connector.adapters.store.subscriptions import Subscriptions
+from connector.adapters.store.usage import UsageCounts
 from connector.adapters.store.watches import Watches
 from connector.adapters.wakeups import NoWakeups
 from connector.domain.answers import Answer, Page, RateLimit
@@ -32,6 +33,7 @@ from connector.services.hooks import Hooks
 from connector.services.lookups import Lookups
 from connector.services.polling import Polling
 from connector.services.subscribing import Subscribing
+from connector.services.usage import Meter
 from connector.services.watching import Watcher
 
 Payload = dict[str, Any]
@@ -158,6 +160,7 @@ class Watching:
         *,
         random: Callable[[], float] = lambda: 0.5,
         daily_budget: int = 1000,
+        key_budget: int | None = None,
         floor_seconds: int = 900,
     ) -> None:
         MIGRATIONS.up(engine)
@@ -168,7 +171,10 @@ class Watching:
         self.subscriptions = Subscriptions(engine)
         self.watches = Watches(engine)
         known = KnownProfiles(engine)
-        self.lookups = Lookups(profiles=self.profiles, store=known, clock=self.clock)
+        self.meter = Meter(store=UsageCounts(engine), clock=self.clock, daily_budget=key_budget)
+        self.lookups = Lookups(
+            profiles=self.profiles, store=known, meter=self.meter, clock=self.clock
+        )
         self.watcher = Watcher(
             store=self.watches,
             lookups=self.lookups,
@@ -218,6 +224,7 @@ class Watching:
             store=kept,
             lookups=known,
             requests=IdempotentRequests(engine),
+            usage=self.meter.store,
             clock=self.clock,
             days=365,
         )

@@ -87,11 +87,13 @@ class NotWatched(Permanent):
 
 
 class BudgetExceeded(Permanent):
-    """The connector's own limit on what watching may spend; the upstream was not asked."""
+    """The connector's own limit on what a key may spend in a day; the upstream was not asked."""
 
     code = "budget_exceeded"
-    default = "Watching has spent its credits for today."
-    advice = "It goes on at midnight UTC; the operator can raise WATCH_DAILY_CREDITS."
+    default = "The credits for today are spent."
+    advice = (
+        "It goes on at midnight UTC; the operator can raise WATCH_DAILY_CREDITS or DAILY_CREDITS."
+    )
 
 
 class IdempotencyKeyReused(Permanent):

@@ -51,7 +51,7 @@ class Known:
         """
         if self.failure is not None and self.failed_at is not None:
             lasts = MISS_LASTS if isinstance(self.failure, ProfileNotFound) else timedelta()
-            if self.failed_at >= since or now - self.failed_at < min(lasts, max_age):
+            if self.failed_at > since or now - self.failed_at < min(lasts, max_age):
                 raise self.failure
         if self.row is None or self.fetched_at is None or now - self.fetched_at > max_age:
             return None

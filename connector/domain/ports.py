@@ -17,6 +17,7 @@ from connector.domain.idempotency import Attempt, Claim, Remembered
 from connector.domain.lookups import Known
 from connector.domain.portraits import Portrait
 from connector.domain.subscriptions import ClaimedWatch, Look, Subscription, Terms, Told
+from connector.domain.usage import Asked, Spent
 
 
 class Clock(Protocol):
@@ -71,8 +72,9 @@ class LookupStore(Protocol):
         row: Mapping[str, Any],
         *,
         token: str | None,
+        asked: Asked,
     ) -> None:
-        """Keeps what a look-up brought."""
+        """Keeps what a look-up brought, and counts what it cost."""
 
     def fail(
         self,
@@ -87,6 +89,25 @@ class LookupStore(Protocol):
 
     def forget(self, before: datetime, *, limit: int) -> int:
         """Deletes what nobody may ask for any more; how much that was, `limit` at most."""
+
+
+class UsageStore(Protocol):
+    """Credits by connection, day and what asked."""
+
+    def set_aside(self, asked: Asked, credits: int, *, budget: int) -> bool:
+        """Takes credits out of the day's budget; false where it would not last."""
+
+    def give_back(self, asked: Asked, credits: int) -> None:
+        """Returns what was set aside."""
+
+    def count(self, spent: Mapping[Asked, Spent]) -> None:
+        """Adds to what was counted."""
+
+    def counted(self, connection_id: str, *, month: str) -> dict[str, dict[str, Spent]]:
+        """What was spent in a month, by what asked and by day."""
+
+    def forget(self, before_day: str) -> None:
+        """Deletes the counts of earlier days."""
 
 
 class IdempotencyStore(Protocol):

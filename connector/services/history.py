@@ -10,7 +10,8 @@ from connector.domain.callers import Caller
 from connector.domain.errors import NotWatched
 from connector.domain.handles import normalise_handle
 from connector.domain.idempotency import REMEMBERED
-from connector.domain.ports import Clock, HistoryStore, IdempotencyStore, LookupStore
+from connector.domain.ports import Clock, HistoryStore, IdempotencyStore, LookupStore, UsageStore
+from connector.domain.usage import day_of
 from connector.services.subscribing import Subscribing
 from schemas.history import HistoryRow
 from schemas.inputs import MAX_AGE_SECONDS
@@ -60,12 +61,14 @@ class Forgetting:
     store: HistoryStore
     lookups: LookupStore
     requests: IdempotencyStore
+    usage: UsageStore
     clock: Clock
     days: int
 
     def run(self) -> int:
         """One piece of what is too old; how much it was."""
         now = self.clock.now()
+        self.usage.forget(day_of(now - timedelta(days=self.days)))
         return (
             self.store.forget_before(now - timedelta(days=self.days), limit=BATCH)
             + self.lookups.forget(now - timedelta(seconds=MAX_AGE_SECONDS), limit=BATCH)

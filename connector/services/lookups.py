@@ -17,6 +17,8 @@ from connector.domain.errors import ConnectorError, UpstreamTimeout
 from connector.domain.lookups import Found, again
 from connector.domain.ports import Clock, LookupStore, Profiles
 from connector.domain.rows import profile_row
+from connector.domain.usage import Asked
+from connector.services.usage import Meter
 
 # What a claim lasts beyond the look-up, to keep what it brought.
 _AFTERWARDS: Final = timedelta(seconds=10)
@@ -32,23 +34,32 @@ class Lookups:
 
     profiles: Profiles
     store: LookupStore
+    meter: Meter
     clock: Clock
     _flights: dict[Flight, Future[Found]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
-    def fetch(self, handle: str, caller: Caller, *, max_age_seconds: int) -> Found:
+    def fetch(self, handle: str, caller: Caller, *, max_age_seconds: int, what: str) -> Found:
         """The profile as it is now or was up to `max_age_seconds` ago; 0 always asks the upstream.
 
-        `handle` is in normal form. Raises a `ConnectorError` for whatever went wrong.
+        `handle` is in normal form; `what` asks, as usage is told by it. Raises a `ConnectorError`
+        for whatever went wrong.
         """
+        asked = self.meter.asked(caller, what)
         if max_age_seconds <= 0:
-            return self._call(handle, caller, token=None)
+            return self._call(handle, caller, asked, token=None)
+        found = self._share(handle, caller, asked, max_age_seconds)
+        if found.cached:
+            self.meter.saved(asked)
+        return found
+
+    def _share(self, handle: str, caller: Caller, asked: Asked, max_age_seconds: int) -> Found:
         flight = (caller.connection, handle, max_age_seconds)
         future, leads = self._board(flight)
         if not leads:
             return self._follow(future, caller)
         try:
-            found = self._lead(handle, caller, timedelta(seconds=max_age_seconds))
+            found = self._lead(handle, caller, asked, timedelta(seconds=max_age_seconds))
         except BaseException as exc:
             future.set_exception(exc)
             raise
@@ -76,7 +87,7 @@ class Lookups:
         except TimeoutError as exc:
             raise UpstreamTimeout(_BUSY) from exc
 
-    def _lead(self, handle: str, caller: Caller, max_age: timedelta) -> Found:
+    def _lead(self, handle: str, caller: Caller, asked: Asked, max_age: timedelta) -> Found:
         began = self.clock.now()
         while True:
             now = self.clock.now()
@@ -87,22 +98,32 @@ class Lookups:
                 lease = timedelta(seconds=caller.deadline.remaining()) + _AFTERWARDS
                 token = self.store.claim(caller.connection, handle, now, lease=lease, known=known)
                 if token:
-                    return self._call(handle, caller, token=token)
+                    return self._call(handle, caller, asked, token=token)
             if caller.deadline.remaining() <= 0:
                 raise UpstreamTimeout(_BUSY)
             self.clock.sleep(_PAUSE_SECONDS)
 
-    def _call(self, handle: str, caller: Caller, *, token: str | None) -> Found:
+    def _call(self, handle: str, caller: Caller, asked: Asked, *, token: str | None) -> Found:
         """Asks the upstream and keeps what it brought, which others wait for where there is a `token`."""
         try:
-            found = self._ask(handle, caller)
+            self.meter.begin(asked)
+            found = self._ask(handle, caller, asked)
         except ConnectorError as error:
             self.store.fail(caller.connection, handle, self.clock.now(), error, token=token)
             raise
-        self.store.keep(caller.connection, handle, self.clock.now(), found.row, token=token)
+        self.store.keep(
+            caller.connection, handle, self.clock.now(), found.row, token=token, asked=asked
+        )
         return found
 
-    def _ask(self, handle: str, caller: Caller) -> Found:
+    def _ask(self, handle: str, caller: Caller, asked: Asked) -> Found:
+        try:
+            return self._fetched(handle, caller)
+        except ConnectorError as error:
+            self.meter.failed(asked, error)
+            raise
+
+    def _fetched(self, handle: str, caller: Caller) -> Found:
         source = caller.platform.request_source
         answer = self.profiles.call(
             {"handle": handle, "requestSource": source},

@@ -6,18 +6,23 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from connector.domain.answers import Result
+from connector.domain.answers import Answer, Result
 from connector.domain.callers import Caller
-from connector.domain.errors import InvalidInput
+from connector.domain.errors import ConnectorError, InvalidInput
 from connector.domain.objects import object_given
 from connector.domain.ports import Profiles
+from connector.domain.usage import PAID
+from connector.services.usage import Meter
+from schemas.catalog import CATALOG
 from schemas.universal import ENDPOINTS, RequestOutput
 
 _DOCUMENTED: Final = [(method, path) for method, path, _ in ENDPOINTS]
 _OUTPUT = RequestOutput()
 
 
-def call_api(inputs: Mapping[str, Any], caller: Caller, *, profiles: Profiles) -> Result:
+def call_api(
+    inputs: Mapping[str, Any], caller: Caller, *, profiles: Profiles, meter: Meter
+) -> Result:
     """The upstream's 200 answer as it came; its failures are the same errors as anywhere.
 
     Raises `InvalidInput` for anything but a path of the documented API.
@@ -27,6 +32,18 @@ def call_api(inputs: Mapping[str, Any], caller: Caller, *, profiles: Profiles) -
         allowed = " and ".join(" ".join(endpoint) for endpoint in _DOCUMENTED)
         raise InvalidInput(f"Only {allowed} can be called, as a path without a host.")
     body = {**object_given("body", inputs["body"]), "requestSource": caller.platform.request_source}
-    answer = profiles.call(body, api_key=caller.api_key, deadline=caller.deadline)
+    answer = _paid(body, caller, profiles, meter)
     value = {"status_code": 200, "headers": dict(answer.headers), "body": answer.payload}
     return Result(_OUTPUT.dump(value), answer.rate_limit)
+
+
+def _paid(body: Mapping[str, Any], caller: Caller, profiles: Profiles, meter: Meter) -> Answer:
+    asked = meter.asked(caller, CATALOG.universal.key)
+    meter.begin(asked)
+    try:
+        answer = profiles.call(body, api_key=caller.api_key, deadline=caller.deadline)
+    except ConnectorError as error:
+        meter.failed(asked, error)
+        raise
+    meter.store.count({asked: PAID})
+    return answer

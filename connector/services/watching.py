@@ -23,14 +23,15 @@ from connector.domain.errors import (
     ProfileNotFound,
     Unreadable,
     UpstreamInvalid,
-    UpstreamTimeout,
 )
 from connector.domain.events import events_between
 from connector.domain.platforms import PLATFORMS
 from connector.domain.portraits import Portrait, missed, seen
 from connector.domain.ports import Clock, Vault, Wakeups, WatchStore
 from connector.domain.subscriptions import ClaimedWatch, Look
+from connector.domain.usage import MAYBE_CHARGED
 from connector.services.lookups import Lookups
+from schemas.usage import WATCHING
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,6 @@ _FRESH_SECONDS: Final = 60
 _PLATFORMS: Final = {platform.key: platform for platform in PLATFORMS}
 _RETRY: Final = timedelta(minutes=1)
 _NO_CREDITS: Final = timedelta(hours=1)
-_MAYBE_CHARGED: Final = (UpstreamTimeout, UpstreamInvalid)
 _UNREADABLE: Final = "The stored API key can't be read any more: connect the account again."
 
 
@@ -74,7 +74,7 @@ class Watcher:
             portrait, paid = self._portrait(watch, caller)
         except Exception as exc:  # noqa: BLE001  # whatever it is, the watch must not be lost
             error = _as_error(exc, watch)
-            if not isinstance(error, _MAYBE_CHARGED):
+            if not isinstance(error, MAYBE_CHARGED):
                 self.store.give_back(watch.connection_id, day, CREDITS_PER_LOOKUP)
             self._put_off_failed(watch, error)
             return error
@@ -94,7 +94,9 @@ class Watcher:
         # What an action has just looked up with this key costs nothing again, and the other way round.
         max_age_seconds = min(_FRESH_SECONDS, watch.interval_seconds // 2)
         try:
-            found = self.lookups.fetch(watch.handle, caller, max_age_seconds=max_age_seconds)
+            found = self.lookups.fetch(
+                watch.handle, caller, max_age_seconds=max_age_seconds, what=WATCHING
+            )
         except ProfileNotFound:
             return missed(watch.portrait), False
         return seen(watch.portrait, found.row, self.clock.now()), not found.cached

@@ -40,6 +40,7 @@ class UseCases:
     hooks: Hooks
     idempotency: Idempotency
     call_api: UseCase
+    usage: Callable[[Caller], Result]
     describe_account: Callable[[Caller], Result]
     history: History
 
@@ -84,7 +85,11 @@ def platform_routes(
     def me() -> Response:
         return _send(use_cases.describe_account(caller()))
 
+    def usage() -> Response:
+        return _send(use_cases.usage(caller()))
+
     routes.add_url_rule("/me", "me", me)
+    routes.add_url_rule("/usage", "usage", usage)
     universal = CATALOG.universal
     run = view(use_cases.call_api, universal.input)
     routes.add_url_rule(f"/{universal.key}", universal.key, run, methods=["POST"])

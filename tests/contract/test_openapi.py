@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -16,9 +17,7 @@ import profile_api.app
 from connector.adapters.clock import SystemClock
 from connector.bootstrap import published_document
 from connector.domain.platforms import PLATFORMS
-from connector.services.account import describe_account
 from connector.services.handlers import HANDLERS
-from connector.services.universal import call_api
 from connector.web.app import create_app
 from connector.web.errors import REFUSALS, STATUSES
 from connector.web.routes import UseCases
@@ -53,9 +52,21 @@ def named(schema: type[Schema]) -> str:
     return schema.__name__
 
 
+def failing(*_: object) -> Any:
+    raise RuntimeError("on purpose")
+
+
+def use_cases_of(use_case: Any) -> UseCases:
+    """Every one of them `use_case`."""
+    names = [each.name for each in fields(UseCases)]
+    return UseCases(
+        **dict.fromkeys(names, use_case) | {"handlers": dict.fromkeys(HANDLERS, use_case)}
+    )
+
+
 def connector_app() -> Flask:
     return create_app(
-        UseCases(HANDLERS, lambda *_: ([], None), None, None, call_api, describe_account, None),  # type: ignore[arg-type]  # never called
+        use_cases_of(failing),
         document=dict,
         checks={},
         notes={},
@@ -209,15 +220,9 @@ def media_types(node: Any) -> list[dict[str, Any]]:
     return own + [found for child in node.values() for found in media_types(child)]
 
 
-def failing(*_: object) -> Any:
-    raise RuntimeError("on purpose")
-
-
 def test_what_never_happens_in_tests_is_documented_too() -> None:
     """A fault of our own, and a server that is not ready."""
-    use_cases = UseCases(
-        dict.fromkeys(HANDLERS, failing), failing, None, None, failing, failing, None
-    )  # type: ignore[arg-type]  # never called
+    use_cases = use_cases_of(failing)
     app = create_app(
         use_cases,
         document=dict,

@@ -45,7 +45,8 @@ def watching(engine: Engine) -> Watching:
 
 
 def fetch(watching: Watching, *, max_age: int = 60, **caller: str) -> Found:
-    return watching.lookups.fetch("ada", watching.caller(**caller), max_age_seconds=max_age)
+    asking = watching.caller(**caller)
+    return watching.lookups.fetch("ada", asking, max_age_seconds=max_age, what="get_profile")
 
 
 def asked(watching: Watching) -> int:
@@ -71,7 +72,10 @@ def in_two_processes(watching: Watching, engine: Engine) -> tuple[SlowProfiles, 
     profiles = SlowProfiles()
     stores = [KnownProfiles(engine), KnownProfiles(engine)]
     clock = SystemClock()
-    return profiles, [Lookups(profiles=profiles, store=store, clock=clock) for store in stores]
+    return profiles, [
+        Lookups(profiles=profiles, store=store, meter=watching.meter, clock=clock)
+        for store in stores
+    ]
 
 
 def test_second_look_up_costs_nothing_for_a_minute(watching: Watching) -> None:
@@ -154,7 +158,10 @@ def test_threads_share_one_call(watching: Watching, engine: Engine) -> None:
     profiles, (lookups, _) = in_two_processes(watching, engine)
     callers = [replace(watching.caller(), deadline=Deadline(30, SystemClock().monotonic))] * 20
     with ThreadPoolExecutor(20) as pool:
-        waiting = [pool.submit(lookups.fetch, "ada", c, max_age_seconds=60) for c in callers]
+        waiting = [
+            pool.submit(lookups.fetch, "ada", c, max_age_seconds=60, what="get_profile")
+            for c in callers
+        ]
         assert profiles.begun.wait(30)
         profiles.go.set()
         found = [each.result() for each in waiting]
@@ -172,7 +179,10 @@ def test_processes_share_one_call(
         profiles.answers["ada"] = error
     caller = replace(watching.caller(), deadline=Deadline(30, SystemClock().monotonic))
     with ThreadPoolExecutor(2) as pool:
-        waiting = [pool.submit(p.fetch, "ada", caller, max_age_seconds=60) for p in processes]
+        waiting = [
+            pool.submit(p.fetch, "ada", caller, max_age_seconds=60, what="get_profile")
+            for p in processes
+        ]
         assert profiles.begun.wait(30)
         profiles.go.set()
         failures = [each.exception() for each in waiting]

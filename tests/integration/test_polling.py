@@ -128,6 +128,7 @@ def test_first_poll_that_sees_nothing_says_why_and_keeps_nothing(
     with pytest.raises(type(error)):
         watching.poll("new_video", "ada")
     watching.profiles.answers["ada"] = profile()
+    watching.clock.move(seconds=61)  # a miss is remembered for a minute
     assert len(watching.poll("new_video", "ada")) == 1
 
 

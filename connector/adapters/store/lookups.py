@@ -8,14 +8,17 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from sqlalchemy import Connection as Session
 from sqlalchemy import Engine, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from connector.adapters.store.tables import Lookup
 from connector.adapters.store.time import from_ms, to_ms
+from connector.adapters.store.usage import count
 from connector.domain import errors
 from connector.domain.errors import ConnectorError, InvalidApiKey
 from connector.domain.lookups import Known
+from connector.domain.usage import PAID, Asked
 from wire.database import reading, writing
 
 _KINDS: Final = {
@@ -76,8 +79,9 @@ class KnownProfiles:
         row: Mapping[str, Any],
         *,
         token: str | None,
+        asked: Asked,
     ) -> None:
-        """Keeps a row for whoever asks next, and for those who wait."""
+        """Keeps a row for whoever asks next and for those who wait, and counts what it cost."""
         values = {
             "touched_at": to_ms(now),
             "fetched_at": to_ms(now),
@@ -85,7 +89,9 @@ class KnownProfiles:
             "failed_at": None,
             "failure": None,
         }
-        self._end(connection_id, handle, values, token)
+        with writing(self._engine) as session:
+            _end(session, connection_id, handle, values, token)
+            count(session, asked, PAID)
 
     def fail(
         self,
@@ -112,7 +118,8 @@ class KnownProfiles:
             "failed_at": to_ms(now),
             "failure": json.dumps(failure),
         }
-        self._end(connection_id, handle, values, token)
+        with writing(self._engine) as session:
+            _end(session, connection_id, handle, values, token)
 
     def forget(self, before: datetime, *, limit: int) -> int:
         """Deletes what nobody may ask for any more; how much that was, `limit` at most."""
@@ -124,27 +131,25 @@ class KnownProfiles:
                 session.execute(delete(Lookup).where(Lookup.id.in_(found), old))
         return len(found)
 
-    def _end(
-        self, connection_id: str, handle: str, values: dict[str, Any], token: str | None
-    ) -> None:
-        same = _same(connection_id, handle)
-        with writing(self._engine) as session:
-            if token:
-                ended = {**values, "claim_token": None, "lease_until": None}
-                ours = update(Lookup).where(*same, Lookup.claim_token == token)
-                # A claim that was lost is another's to end; what it brought is as good.
-                if session.execute(ours.values(ended)).rowcount:
-                    return
-            if session.execute(update(Lookup).where(*same).values(values)).rowcount:
-                return
-            try:
-                with session.begin_nested():
-                    made = insert(Lookup).values(
-                        connection_id=connection_id, handle=handle, **values
-                    )
-                    session.execute(made)
-            except IntegrityError:
-                session.execute(update(Lookup).where(*same).values(values))
+
+def _end(
+    session: Session, connection_id: str, handle: str, values: dict[str, Any], token: str | None
+) -> None:
+    same = _same(connection_id, handle)
+    if token:
+        ended = {**values, "claim_token": None, "lease_until": None}
+        ours = update(Lookup).where(*same, Lookup.claim_token == token)
+        # A claim that was lost is another's to end; what it brought is as good.
+        if session.execute(ours.values(ended)).rowcount:
+            return
+    if session.execute(update(Lookup).where(*same).values(values)).rowcount:
+        return
+    try:
+        with session.begin_nested():
+            made = insert(Lookup).values(connection_id=connection_id, handle=handle, **values)
+            session.execute(made)
+    except IntegrityError:
+        session.execute(update(Lookup).where(*same).values(values))
 
 
 def _same(connection_id: str, handle: str) -> tuple[Any, ...]:

@@ -201,6 +201,19 @@ class IdempotentRequest(Base):
     created_at: Mapped[int]
 
 
+class UsageDay(Base):
+    """Credits of one connection on one day in UTC: charged, saved, perhaps charged, by what asked."""
+
+    __tablename__ = "usage_days"
+
+    connection_id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    what: Mapped[str] = mapped_column(String(40), primary_key=True)
+    credits: Mapped[int]
+    saved: Mapped[int]
+    unsure: Mapped[int]
+
+
 class CreditDay(Base):
     """Credits that watching spent, or has set aside, on one day in UTC."""
 

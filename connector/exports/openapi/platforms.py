@@ -19,6 +19,7 @@ from schemas.history import HistoryRow
 from schemas.hooks import DeliveryRow, Hook, HookEnd, HookInput, ReplayResult
 from schemas.inputs import DeliveriesInput, HistoryInput, PageInput
 from schemas.universal import Choice
+from schemas.usage import Usage
 
 _UPSTREAM: Final = (
     errors.InvalidApiKey,
@@ -51,6 +52,7 @@ def platform_paths(
     universal = catalog.universal
     paths = {
         f"{root}/me": {"get": writer.connection_test(catalog.connection.output)},
+        f"{root}/usage": {"get": writer.usage()},
         f"{root}/{universal.key}": {"post": writer.action(universal)},
     }
     paths |= {f"{root}/rpcs/{p.key}": {"get": writer.pick_list(p)} for p in catalog.pick_lists}
@@ -94,6 +96,22 @@ class _Writer:
             "responses": {
                 "200": self._answer(
                     "The key works.", self.converter.reference(output), self._sample(output)
+                ),
+                **self.responses.of(*EVERYWHERE, errors=_UPSTREAM),
+            },
+        }
+
+    def usage(self) -> dict[str, Any]:
+        return {
+            **self._head("usage", "See what was spent"),
+            "description": "Returns credits by what asked, today and this month (UTC). Costs nothing.",
+            "security": _EITHER_KEY,
+            "parameters": [REQUEST_ID],
+            "responses": {
+                "200": self._answer(
+                    "Credits spent through this connector, on this platform.",
+                    self.converter.reference(Usage),
+                    self._sample(Usage),
                 ),
                 **self.responses.of(*EVERYWHERE, errors=_UPSTREAM),
             },

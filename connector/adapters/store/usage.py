@@ -1,0 +1,101 @@
+"""Credits by connection, day and what asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sqlalchemy import Connection as Session
+from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from connector.adapters.store.tables import UsageDay as Row
+from connector.domain.usage import Asked, Spent
+from wire.database import reading, writing
+
+# What a budget has been set aside for is counted in a row of its own, beside the rows by what asked.
+_SET_ASIDE: Final = ""
+
+
+class UsageCounts:
+    """The part of the store that counts credits."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def set_aside(self, asked: Asked, credits: int, *, budget: int) -> bool:
+        """Takes `credits` out of the day's budget; false, and nothing taken, where it would not last."""
+        ledger = Asked(asked.connection_id, asked.day, _SET_ASIDE)
+        taken = (
+            update(Row)
+            .where(*_of(ledger), Row.credits + credits <= budget)
+            .values(credits=Row.credits + credits)
+        )
+        with writing(self._engine) as session:
+            _start(session, ledger)
+            return session.execute(taken).rowcount > 0
+
+    def give_back(self, asked: Asked, credits: int) -> None:
+        """Returns what was set aside."""
+        ledger = Asked(asked.connection_id, asked.day, _SET_ASIDE)
+        returned = update(Row).where(*_of(ledger)).values(credits=Row.credits - credits)
+        with writing(self._engine) as session:
+            session.execute(returned)
+            # Anybody can make up keys: they leave nothing behind.
+            session.execute(delete(Row).where(*_of(ledger), Row.credits <= 0))
+
+    def count(self, spent: Mapping[Asked, Spent]) -> None:
+        """Adds to what was counted, all or nothing."""
+        with writing(self._engine) as session:
+            for asked, credits in spent.items():
+                count(session, asked, credits)
+
+    def counted(self, connection_id: str, *, month: str) -> dict[str, dict[str, Spent]]:
+        """What was spent in `month` ("2026-11"), by what asked and by day."""
+        query = select(Row.__table__).where(
+            Row.connection_id == connection_id, Row.day.startswith(month), Row.what != _SET_ASIDE
+        )
+        found: dict[str, dict[str, Spent]] = {}
+        with reading(self._engine) as session:
+            for row in session.execute(query):
+                days = found.setdefault(row.what, {})
+                days[row.day] = Spent(row.credits, row.saved, row.unsure)
+        return found
+
+    def forget(self, before_day: str) -> None:
+        """Deletes the counts of days before `before_day`."""
+        with writing(self._engine) as session:
+            session.execute(delete(Row).where(Row.day < before_day))
+
+
+def count(session: Session, asked: Asked, spent: Spent) -> None:
+    """Adds to what was counted, as part of a transaction."""
+    added = {
+        "credits": Row.credits + spent.credits,
+        "saved": Row.saved + spent.saved,
+        "unsure": Row.unsure + spent.unsure,
+    }
+    more = update(Row).where(*_of(asked)).values(added)
+    if session.execute(more).rowcount:
+        return
+    _start(session, asked)
+    session.execute(more)
+
+
+def _of(asked: Asked) -> tuple[Any, ...]:
+    return (
+        Row.connection_id == asked.connection_id,
+        Row.day == asked.day,
+        Row.what == asked.what,
+    )
+
+
+def _start(session: Session, asked: Asked) -> None:
+    if session.execute(select(Row.day).where(*_of(asked))).first():
+        return
+    values = {"connection_id": asked.connection_id, "day": asked.day, "what": asked.what}
+    try:
+        with session.begin_nested():
+            session.execute(insert(Row).values(**values, credits=0, saved=0, unsure=0))
+    except IntegrityError:
+        return  # another process was first

@@ -1,0 +1,124 @@
+"""The meter: what look-ups cost, what they saved, and when a key has spent enough for a day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any, Final
+
+from connector.domain.answers import CREDITS_PER_LOOKUP, Result
+from connector.domain.callers import Caller
+from connector.domain.errors import BudgetExceeded, ConnectorError
+from connector.domain.ports import Clock, Profiles, UsageStore
+from connector.domain.usage import MAYBE_CHARGED, SAVED, Asked, Spent, day_of, spent_on
+from schemas.usage import Usage
+
+_USAGE: Final = Usage()
+# What was saved is written now and then: a killed process loses so much of a statistic, and no credit.
+_FLUSH_SECONDS: Final = 5.0
+
+
+@dataclass(kw_only=True)
+class Meter:
+    """Counts for all connections. `daily_budget` is in credits for each, null for no limit."""
+
+    store: UsageStore
+    clock: Clock
+    daily_budget: int | None
+    _saved: dict[Asked, Spent] = field(default_factory=dict)
+    _flushed_at: float = float("-inf")
+    _lock: Lock = field(default_factory=Lock)
+
+    def asked(self, caller: Caller, what: str) -> Asked:
+        """What `caller` spends now, for `what`."""
+        return Asked(caller.connection, day_of(self.clock.now()), what)
+
+    def begin(self, asked: Asked) -> None:
+        """Sets the price of a look-up aside. Raises `BudgetExceeded` before it is overspent."""
+        if self.daily_budget is None:
+            return
+        if not self.store.set_aside(asked, CREDITS_PER_LOOKUP, budget=self.daily_budget):
+            raise BudgetExceeded(
+                f"This API key has spent its {self.daily_budget} credits for today (UTC)."
+            )
+
+    def failed(self, asked: Asked, error: ConnectorError) -> None:
+        """Counts what a failure may have cost; what it has not is there again."""
+        if self.daily_budget is not None and not isinstance(error, MAYBE_CHARGED):
+            self.store.give_back(asked, CREDITS_PER_LOOKUP)
+        if (spent := spent_on(error)) != Spent():
+            self.store.count({asked: spent})
+
+    def saved(self, asked: Asked) -> None:
+        """Counts a look-up that cost nothing, as the profile was known."""
+        with self._lock:
+            self._saved[asked] = self._saved.get(asked, Spent()) + SAVED
+            now = self.clock.monotonic()
+            if now - self._flushed_at < _FLUSH_SECONDS:
+                return
+            self._flushed_at = now
+        self.flush()
+
+    def flush(self) -> None:
+        """Writes what was saved so far."""
+        with self._lock:
+            saved, self._saved = self._saved, {}
+        if saved:
+            self.store.count(saved)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsageReport:
+    """Answers what a key has spent. `watching_budget` is in credits a day."""
+
+    meter: Meter
+    profiles: Profiles
+    watching_budget: int
+
+    def of(self, caller: Caller) -> Result:
+        """Today and this month, in all and by what asked. Raises `InvalidApiKey` for a bad key."""
+        limit = self.profiles.check_key(
+            api_key=caller.api_key,
+            request_source=caller.platform.request_source,
+            deadline=caller.deadline,
+        )
+        self.meter.flush()
+        today = day_of(self.meter.clock.now())
+        counted = self.meter.store.counted(caller.connection, month=today[:7])
+        items = [
+            {"what": what, **_credits(days, today)}
+            for what, days in sorted(counted.items(), key=_dearest_first)
+        ]
+        every = [spent for days in counted.values() for spent in days.items()]
+        value = {
+            "id": caller.connection_id,
+            **_credits(_by_day(every), today),
+            "daily_budget": self.meter.daily_budget,
+            "watching_budget": self.watching_budget,
+            "items": items,
+        }
+        return Result(_USAGE.dump(value), limit)
+
+
+def _by_day(every: list[tuple[str, Spent]]) -> dict[str, Spent]:
+    days: dict[str, Spent] = {}
+    for day, spent in every:
+        days[day] = days.get(day, Spent()) + spent
+    return days
+
+
+def _credits(days: Mapping[str, Spent], today: str) -> dict[str, Any]:
+    month, now = sum(days.values(), Spent()), days.get(today, Spent())
+    return {
+        "credits_today": now.credits,
+        "credits_this_month": month.credits,
+        "saved_today": now.saved,
+        "saved_this_month": month.saved,
+        "unsure_this_month": month.unsure,
+    }
+
+
+def _dearest_first(item: tuple[str, Mapping[str, Spent]]) -> tuple[int, str]:
+    what, days = item
+    return -sum(spent.credits for spent in days.values()), what
