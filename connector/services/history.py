@@ -66,14 +66,13 @@ class Forgetting:
     days: int
 
     def run(self) -> int:
-        """One piece of what is too old; how much it was."""
+        """One piece of what is too old; how many looks and events it was."""
         now = self.clock.now()
-        self.usage.forget(day_of(now - timedelta(days=self.days)))
-        return (
-            self.store.forget_before(now - timedelta(days=self.days), limit=BATCH)
-            + self.lookups.forget(now - timedelta(seconds=MAX_AGE_SECONDS), limit=BATCH)
-            + self.requests.forget(now - REMEMBERED, limit=BATCH)
-        )
+        kept_since = now - timedelta(days=self.days)
+        self.usage.forget(day_of(kept_since))
+        self.lookups.forget(now - timedelta(seconds=MAX_AGE_SECONDS), limit=BATCH)
+        self.requests.forget(now - REMEMBERED, limit=BATCH)
+        return self.store.forget_before(kept_since, limit=BATCH)
 
 
 def _how_to_watch(name: str, platform: str) -> str:

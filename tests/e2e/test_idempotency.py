@@ -27,7 +27,7 @@ def post(
 @pytest.mark.parametrize("path", [ACTION, "/make/searches/find_profile", "/api/request"])
 def test_twenty_at_once_cost_one_call(front: Server, upstream: FakeUpstream, path: str) -> None:
     """One is done; the others are told to wait, or get its answer."""
-    name = f"once{len(path)}"
+    name = f"once_{path.split('/')[1]}"
 
     def answer(connection: socket.socket, _request: Received) -> None:
         time.sleep(0.5)

@@ -22,6 +22,7 @@ import pytest
 import requests
 
 from connector.bootstrap import published_document
+from connector.exports.openapi.headers import IDEMPOTENCY_KEY
 from profile_api.app import PATH
 from schemas.catalog import CATALOG
 from tests.documented import operations
@@ -103,6 +104,7 @@ KNOWN_QUERY = {
     "since": {"type": "string", "enum": ["2026-11-01T00:00:00Z", "1700000000"]},
     "until": {"type": "string", "enum": ["2026-12-01T01:00:00+01:00", "1900000000"]},
     "state": {"type": "string", "enum": ["pending", "delivered", "dead"]},
+    "max_age_seconds": {"type": "string", "const": "60"},
 }
 BODY = {"type": "object", "required": ["handle"], "properties": {"handle": HANDLE}}
 KNOWN_TEXTS: dict[str, dict[str, Any]] = {
@@ -116,6 +118,7 @@ KNOWN_TEXTS: dict[str, dict[str, Any]] = {
     **{name: KNOWN_QUERY[name] for name in ("handles", "thresholds", "watched_fields", "statuses")},
     "every": {"type": "string", "const": "1000"},
     "poll_interval_seconds": {"type": "string", "const": "900"},
+    "max_age_seconds": {"type": "string", "const": "60"},
 }
 # Beside what is required: the sample data knows nothing without them.
 NEEDED = {
@@ -138,7 +141,10 @@ def with_known_values(document: dict[str, Any]) -> dict[str, Any]:
     """`document` with inputs whose values are not only of the right kind but there."""
     narrowed = deepcopy(document)
     for _, _, operation in operations(narrowed):
-        for parameter in operation.get("parameters", ()):
+        # One that was used is good for one request only.
+        said = operation.get("parameters", ())
+        operation["parameters"] = [p for p in said if p != IDEMPOTENCY_KEY]
+        for parameter in operation["parameters"]:
             if parameter.get("name") in KNOWN_QUERY:
                 parameter["schema"] = KNOWN_QUERY[parameter["name"]]
                 parameter["required"] = True

@@ -267,11 +267,13 @@ def test_backlog_of_one_receiver_hides_no_other(watching: Watching) -> None:
     """However long it is, and however few are claimed at a time."""
     subscribe(watching, A)
     post_video(watching, videos=22)
+    watching.clock.move(
+        seconds=61
+    )  # within a minute, the next look would be answered from this one
     assert {one.target_url for one in watching.claim(limit=4)} == {A}
     subscribe(watching, B)
     watching.profiles.answers["ada"] = profile(videos=23)
     watching.clock.move(seconds=30)
-
     watching.look()
     assert [one.target_url for one in watching.claim(limit=4)] == [B]
 

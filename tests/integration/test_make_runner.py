@@ -53,8 +53,9 @@ def test_search_follows_pages_to_the_last(connector: FakeUpstream) -> None:
     bundles = Runner(APP, connector.url).run("findProfile", CONNECTION, handle="x", limit=None)
     first, second = connector.received
     assert bundles == [{"id": 1}, {"id": 2}, {"id": 3}]
-    assert query(first) == {"handle": ["x"]}
-    assert query(second) == {"handle": ["x"], "cursor": [CURSOR]}
+    given = {"handle": ["x"], "max_age_seconds": ["60"]}
+    assert query(first) == given
+    assert query(second) == {**given, "cursor": [CURSOR]}
     assert {r.headers["authorization"] for r in (first, second)} == {"Bearer sk_mine"}
 
 

@@ -79,7 +79,6 @@ PARAMETERS: Final[dict[str, Any]] = {
         "description": "Sent again within 24 hours with the same request, it is answered what the first"
         " was answered, and nothing is done or paid twice. Any text; a new one for each new request.",
         "schema": {"type": "string"},
-        "example": "row-4711",
     },
 }
 REQUEST_ID: Final = {"$ref": "#/components/parameters/X-Request-ID"}
