@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine, and_, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from connector.adapters.store.pieces import delete_piece
 from connector.adapters.store.tables import IdempotentRequest as Row
 from connector.adapters.store.time import from_ms, to_ms
 from connector.domain.idempotency import REMEMBERED, Attempt, Claim, Remembered
@@ -71,9 +72,4 @@ class IdempotentRequests:
     def forget(self, before: datetime, *, limit: int) -> int:
         """Deletes what was begun before; how much that was, `limit` at most."""
         old = Row.created_at < to_ms(before)
-        with reading(self._engine) as session:
-            found = session.execute(select(Row.id).where(old).limit(limit)).scalars().all()
-        if found:
-            with writing(self._engine) as session:
-                session.execute(delete(Row).where(Row.id.in_(found), old))
-        return len(found)
+        return delete_piece(self._engine, Row.id, old, limit=limit)

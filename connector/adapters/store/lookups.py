@@ -12,6 +12,7 @@ from sqlalchemy import Connection as Session
 from sqlalchemy import Engine, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from connector.adapters.store.pieces import delete_piece
 from connector.adapters.store.tables import Lookup
 from connector.adapters.store.time import from_ms, to_ms
 from connector.adapters.store.usage import count
@@ -124,12 +125,7 @@ class KnownProfiles:
     def forget(self, before: datetime, *, limit: int) -> int:
         """Deletes what nobody may ask for any more; how much that was, `limit` at most."""
         old = Lookup.touched_at < to_ms(before)
-        with reading(self._engine) as session:
-            found = session.execute(select(Lookup.id).where(old).limit(limit)).scalars().all()
-        if found:
-            with writing(self._engine) as session:
-                session.execute(delete(Lookup).where(Lookup.id.in_(found), old))
-        return len(found)
+        return delete_piece(self._engine, Lookup.id, old, limit=limit)
 
 
 def _end(
