@@ -36,7 +36,7 @@ from schemas.usage import WATCHING
 log = logging.getLogger(__name__)
 
 # Longer than the longest look, so that a claim ends by itself only when its holder died.
-LEASE: Final = timedelta(seconds=180)
+LEASE: Final = timedelta(seconds=90)
 JITTER: Final = 0.1
 _FRESH_SECONDS: Final = 60
 _PLATFORMS: Final = {platform.key: platform for platform in PLATFORMS}

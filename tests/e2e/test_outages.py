@@ -36,7 +36,8 @@ def test_worker_outlives_its_database(
             until(lambda: "claiming failed" in product.log.read_text())
             with restarted(cluster):
                 post_video(upstream, "outage")
-                until(lambda: product.call("GET", "/api/deliveries?state=delivered"))
+                # A look that the outage interrupted is done again when its claim has ended.
+                until(lambda: product.call("GET", "/api/deliveries?state=delivered"), 200)
                 process.terminate()
                 assert process.wait(60) == 0
     assert product.log.read_text().count("claiming failed") == 1
