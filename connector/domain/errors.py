@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from connector.domain.answers import RateLimit
 
@@ -158,3 +158,7 @@ class UpstreamUnavailable(Retriable):
     code = "upstream_unavailable"
     default = "The profile API is currently unavailable."
     advice = "Try again in a few minutes; a failed look-up is not charged."
+
+
+# What may have cost credits although it failed: repeating it may pay twice.
+MAYBE_CHARGED: Final = (UpstreamTimeout, UpstreamInvalid)

@@ -45,28 +45,29 @@ _DENIED: Final[tuple[Network, ...]] = tuple(
 _GLOBAL_IPV6: Final = IPv6Network("2000::/3")
 
 
-def checked_target(url: str, *, allow_local: bool = False) -> str:
+def checked_target(url: str, *, allow_local: bool = False, name: str = "target_url") -> str:
     """`url` where events may be sent to it, else `InvalidInput` with a sentence that says why.
 
-    `allow_local` is for trials: it opens this machine by any port, with or without TLS.
+    `name` is the input that holds it. `allow_local` is for trials: it opens this machine by any
+    port, with or without TLS.
     """
     if len(url) > MAX_CHARACTERS:
-        raise InvalidInput(f"target_url: Longer than {MAX_CHARACTERS} characters.")
+        raise InvalidInput(f"{name}: Longer than {MAX_CHARACTERS} characters.")
     if not re.fullmatch(r"[\x21-\x7e]+", url) or "\\" in url:
-        raise InvalidInput("target_url: Only printable ASCII, without spaces and backslashes.")
-    parts = _split(url)
+        raise InvalidInput(f"{name}: Only printable ASCII, without spaces and backslashes.")
+    parts = _split(url, name)
     host = parts.hostname or ""
     if allow_local and _is_this_machine(host):
         return url
     if parts.scheme != "https":
-        raise InvalidInput("target_url: Use an address that starts with https://.")
+        raise InvalidInput(f"{name}: Use an address that starts with https://.")
     if parts.port not in (None, 443):
-        raise InvalidInput("target_url: Use port 443, as https does by itself.")
+        raise InvalidInput(f"{name}: Use port 443, as https does by itself.")
     if _literal(host) is not None:
-        raise InvalidInput("target_url: Use a host name, not a numeric address.")
+        raise InvalidInput(f"{name}: Use a host name, not a numeric address.")
     own = any(host == name or host.endswith(f".{name}") for name in _OWN_NAMES)
     if own or not _NAME.fullmatch(host):
-        raise InvalidInput("target_url: Use the name of a host that the internet can reach.")
+        raise InvalidInput(f"{name}: Use the name of a host that the internet can reach.")
     return url
 
 
@@ -93,18 +94,18 @@ def _in(ip: IPv4Address | IPv6Address, networks: Sequence[Network]) -> bool:
     return any(ip in network for network in networks if network.version == ip.version)
 
 
-def _split(url: str) -> SplitResult:
+def _split(url: str, name: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as exc:
-        raise InvalidInput("target_url: Not a valid address.") from exc
+        raise InvalidInput(f"{name}: Not a valid address.") from exc
     if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
-        raise InvalidInput("target_url: Use an address that starts with https://.")
+        raise InvalidInput(f"{name}: Use an address that starts with https://.")
     if "@" in parts.netloc:
-        raise InvalidInput("target_url: Leave out the user name and password.")
+        raise InvalidInput(f"{name}: Leave out the user name and password.")
     if parts.fragment:
-        raise InvalidInput("target_url: Leave out what follows the #.")
+        raise InvalidInput(f"{name}: Leave out what follows the #.")
     return parts
 
 

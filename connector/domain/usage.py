@@ -7,10 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from connector.domain.answers import CREDITS_PER_LOOKUP
-from connector.domain.errors import ConnectorError, UpstreamInvalid, UpstreamTimeout
-
-# Failures after which the upstream may have charged all the same.
-MAYBE_CHARGED: Final = (UpstreamTimeout, UpstreamInvalid)
+from connector.domain.errors import MAYBE_CHARGED, ConnectorError
 
 
 @dataclass(frozen=True)

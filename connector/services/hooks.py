@@ -46,7 +46,7 @@ class Hooks:
     ) -> dict[str, Any]:
         """The new subscription with its secret, which is not shown again."""
         target = checked_target(target_url, allow_local=self.allow_local)
-        secret = _new_secret()
+        secret = new_secret()
         made = self.subscribing.subscribe(
             terms_of(trigger, inputs), caller, target_url=target, secret=secret
         )
@@ -62,7 +62,7 @@ class Hooks:
 
     def rotate(self, subscription_id: str, caller: Caller) -> dict[str, Any]:
         """The subscription with a new secret, which is not shown again. Raises `NotFound`."""
-        secret = _new_secret()
+        secret = new_secret()
         rotated = self.subscribing.rotate(subscription_id, secret, caller)
         if rotated is None:
             self._explain_nothing(caller)
@@ -147,5 +147,6 @@ class Hooks:
         return row
 
 
-def _new_secret() -> str:
+def new_secret() -> str:
+    """A signing secret, as Standard Webhooks writes it."""
     return f"whsec_{base64.b64encode(random_source.token_bytes(32)).decode()}"

@@ -38,14 +38,8 @@ class Subscribing:
         secret: str | None = None,
     ) -> Subscription:
         """A new subscription. Raises `InvalidApiKey` before anything is kept for a bad key."""
-        self.check_key(caller)
+        self.connect(caller)
         now = self.clock.now()
-        self.store.connect(
-            caller.connection,
-            platform=caller.platform.key,
-            sealed_key=self.vault.seal(caller.api_key),
-            now=now,
-        )
         wanted = terms.inputs.get("poll_interval_seconds") or 0
         interval = timedelta(seconds=max(wanted, self.floor_seconds))
         # Somebody waits for the first look of a poll; a delivery's may take its turn.
@@ -57,7 +51,7 @@ class Subscribing:
             due_at=[now + spread * self.random() for _ in terms.handles],
             now=now,
             target_url=target_url,
-            sealed_secrets=self._sealed(secret) if secret else None,
+            sealed_secrets=self.sealed(secret) if secret else None,
         )
         return Subscription(
             id=subscription_id,
@@ -78,12 +72,23 @@ class Subscribing:
         rotated = self.store.rotate(
             caller.connection,
             subscription_id,
-            lambda sealed: self._sealed(secret, *self._signing_until_now(sealed)),
+            lambda sealed: self.sealed(secret, *self._signing_until_now(sealed)),
             self.clock.now(),
         )
         return self.store.find(caller.connection, subscription_id) if rotated else None
 
-    def _sealed(self, *secrets: str) -> str:
+    def connect(self, caller: Caller) -> None:
+        """Keeps the key, to look up with it later. Raises `InvalidApiKey` for one that does not work."""
+        self.check_key(caller)
+        self.store.connect(
+            caller.connection,
+            platform=caller.platform.key,
+            sealed_key=self.vault.seal(caller.api_key),
+            now=self.clock.now(),
+        )
+
+    def sealed(self, *secrets: str) -> str:
+        """Signing secrets, the newest first, as they are kept."""
         return self.vault.seal(json.dumps(secrets))
 
     def _signing_until_now(self, sealed: str) -> list[str]:

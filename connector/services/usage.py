@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from connector.domain.answers import CREDITS_PER_LOOKUP, Result
 from connector.domain.callers import Caller
-from connector.domain.errors import BudgetExceeded, ConnectorError
+from connector.domain.errors import MAYBE_CHARGED, BudgetExceeded, ConnectorError
 from connector.domain.ports import Clock, Profiles, UsageStore
-from connector.domain.usage import MAYBE_CHARGED, SAVED, Asked, Spent, day_of, spent_on
+from connector.domain.usage import SAVED, Asked, Spent, day_of, spent_on
 from schemas.usage import Usage
 
 _USAGE: Final = Usage()

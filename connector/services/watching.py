@@ -6,7 +6,6 @@ counts against the day's budget.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,35 +13,28 @@ from typing import Final
 
 from connector.domain.answers import CREDITS_PER_LOOKUP
 from connector.domain.callers import Caller
-from connector.domain.deadlines import Deadline
 from connector.domain.errors import (
+    MAYBE_CHARGED,
     BudgetExceeded,
     ConnectorError,
     InsufficientCredits,
     InvalidApiKey,
     ProfileNotFound,
-    Unreadable,
-    UpstreamInvalid,
 )
 from connector.domain.events import events_between
-from connector.domain.platforms import PLATFORMS
 from connector.domain.portraits import Portrait, missed, seen
 from connector.domain.ports import Clock, Vault, Wakeups, WatchStore
 from connector.domain.subscriptions import ClaimedWatch, Look
-from connector.domain.usage import MAYBE_CHARGED
 from connector.services.lookups import Lookups
+from connector.services.owners import as_error, owner_of
 from schemas.usage import WATCHING
-
-log = logging.getLogger(__name__)
 
 # Longer than the longest look, so that a claim ends by itself only when its holder died.
 LEASE: Final = timedelta(seconds=90)
 JITTER: Final = 0.1
 _FRESH_SECONDS: Final = 60
-_PLATFORMS: Final = {platform.key: platform for platform in PLATFORMS}
 _RETRY: Final = timedelta(minutes=1)
 _NO_CREDITS: Final = timedelta(hours=1)
-_UNREADABLE: Final = "The stored API key can't be read any more: connect the account again."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +65,7 @@ class Watcher:
         try:
             portrait, paid = self._portrait(watch, caller)
         except Exception as exc:  # noqa: BLE001  # whatever it is, the watch must not be lost
-            error = _as_error(exc, watch)
+            error = as_error(exc, f"watch {watch.id}")
             if not isinstance(error, MAYBE_CHARGED):
                 self.store.give_back(watch.connection_id, day, CREDITS_PER_LOOKUP)
             self._put_off_failed(watch, error)
@@ -90,7 +82,7 @@ class Watcher:
 
     def _portrait(self, watch: ClaimedWatch, caller: Caller | None) -> tuple[Portrait, bool]:
         """The profile as it is now, and whether that was paid for."""
-        caller = caller or self._owner(watch)
+        caller = caller or owner_of(watch, vault=self.vault, clock=self.clock)
         # What an action has just looked up with this key costs nothing again, and the other way round.
         max_age_seconds = min(_FRESH_SECONDS, watch.interval_seconds // 2)
         try:
@@ -100,11 +92,6 @@ class Watcher:
         except ProfileNotFound:
             return missed(watch.portrait), False
         return seen(watch.portrait, found.row, self.clock.now()), not found.cached
-
-    def _owner(self, watch: ClaimedWatch) -> Caller:
-        platform = _PLATFORMS[watch.platform]
-        deadline = Deadline(platform.deadline_seconds, self.clock.monotonic)
-        return Caller(platform, deadline, self.vault.open(watch.sealed_key))
 
     def _keep(self, watch: ClaimedWatch, portrait: Portrait) -> None:
         now = self.clock.now()
@@ -135,15 +122,6 @@ class Watcher:
 
     def _put_off(self, watch: ClaimedWatch, error: ConnectorError, until: datetime) -> None:
         self.store.put_off(watch, until=until, attempt=watch.attempt + 1, problem=error.message)
-
-
-def _as_error(exc: Exception, watch: ClaimedWatch) -> ConnectorError:
-    if isinstance(exc, ConnectorError):
-        return exc
-    if isinstance(exc, Unreadable):
-        return InvalidApiKey(_UNREADABLE)
-    log.error("looking at watch %s failed", watch.id, exc_info=exc)
-    return UpstreamInvalid("The look failed unexpectedly.")
 
 
 def _next_day(now: datetime) -> datetime:

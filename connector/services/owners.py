@@ -1,0 +1,45 @@
+"""Looking up for somebody who is not there: with the key that was kept, and without raising."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final, Protocol
+
+from connector.domain.callers import Caller
+from connector.domain.deadlines import Deadline
+from connector.domain.errors import ConnectorError, InvalidApiKey, Unreadable, UpstreamInvalid
+from connector.domain.platforms import PLATFORMS
+from connector.domain.ports import Clock, Vault
+
+log = logging.getLogger(__name__)
+_PLATFORMS: Final = {platform.key: platform for platform in PLATFORMS}
+_UNREADABLE: Final = "The stored API key can't be read any more: connect the account again."
+
+
+class Owned(Protocol):
+    """Work that is paid with a key that was kept."""
+
+    @property
+    def platform(self) -> str:
+        """The platform's key."""
+
+    @property
+    def sealed_key(self) -> str:
+        """The API key, sealed."""
+
+
+def owner_of(work: Owned, *, vault: Vault, clock: Clock) -> Caller:
+    """Who asked for `work`, with the platform's whole time from now. Raises `Unreadable`."""
+    platform = _PLATFORMS[work.platform]
+    deadline = Deadline(platform.deadline_seconds, clock.monotonic)
+    return Caller(platform, deadline, vault.open(work.sealed_key))
+
+
+def as_error(exc: Exception, what: str) -> ConnectorError:
+    """Whatever went wrong with a look-up for `what`, as one of our errors."""
+    if isinstance(exc, ConnectorError):
+        return exc
+    if isinstance(exc, Unreadable):
+        return InvalidApiKey(_UNREADABLE)
+    log.error("looking up for %s failed", what, exc_info=exc)
+    return UpstreamInvalid("The look failed unexpectedly.")
