@@ -27,7 +27,7 @@ from connector.config import Settings, SettingsError
 from connector.exports.openapi import openapi_document
 from connector.exports.openapi.responses import Door
 from connector.services.account import describe_account
-from connector.services.handlers import LOOK_UPS, SUBSCRIPTIONS, Handlers
+from connector.services.handlers import BATCHES, LOOK_UPS, SUBSCRIPTIONS, Handlers
 from connector.services.universal import call_api
 from connector.services.working import Worker
 from connector.watching import Watching, check_keys_open
@@ -241,9 +241,11 @@ def _connector(
         handlers={
             **_handed(LOOK_UPS, lookups=watching.lookups),
             **_handed(SUBSCRIPTIONS, hooks=watching.hooks),
+            **_handed(BATCHES, jobs=watching.jobs),
         },
         poll=watching.polling.poll,
         hooks=watching.hooks,
+        jobs=watching.jobs,
         idempotency=watching.idempotency,
         call_api=partial(call_api, profiles=profiles, meter=watching.meter),
         usage=watching.usage.of,

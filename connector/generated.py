@@ -27,6 +27,7 @@ from schemas.catalog import CATALOG, Action, Catalog
 from schemas.events import EventHead
 from schemas.history import HistoryRow
 from schemas.hooks import Hook
+from schemas.jobs import BatchHead, Job
 from schemas.video import Video
 
 DOCUMENTS: Final = (
@@ -35,6 +36,7 @@ DOCUMENTS: Final = (
     "docs/make.md",
     "docs/http.md",
     "docs/triggers.md",
+    "docs/batches.md",
 )
 # Stands for the operator's own address, which nobody can know here.
 EXAMPLE_BASE_URL: Final = "https://connector.example.com"
@@ -49,6 +51,8 @@ def document_tables(catalog: Catalog) -> dict[str, str]:
         "video-keys": keys_list(Video),
         "event-fields": fields_table(EventHead),
         "hook-fields": fields_table(Hook),
+        "job-fields": fields_table(Job),
+        "batch-fields": fields_table(BatchHead),
         "history-fields": fields_table(HistoryRow),
         **_platform_tables(
             catalog, "zapier", case=title_case, name=lambda step: title_case(step.label)

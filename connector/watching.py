@@ -15,6 +15,7 @@ from connector.adapters.sender import WebhookSender
 from connector.adapters.store.deliveries import Deliveries
 from connector.adapters.store.history import History as KeptHistory
 from connector.adapters.store.idempotency import IdempotentRequests
+from connector.adapters.store.jobs import Jobs as KeptJobs
 from connector.adapters.store.lookups import KnownProfiles
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.usage import UsageCounts
@@ -25,10 +26,12 @@ from connector.config import Settings, SettingsError, networks_in
 from connector.domain.errors import Unreadable
 from connector.domain.ports import Wakeups
 from connector.domain.targets import is_denied
+from connector.services.batching import Batcher
 from connector.services.delivering import Courier
 from connector.services.history import Forgetting, History
 from connector.services.hooks import Hooks
 from connector.services.idempotency import Idempotency
+from connector.services.jobs import Jobs
 from connector.services.lookups import Lookups
 from connector.services.polling import Polling
 from connector.services.subscribing import Subscribing
@@ -98,6 +101,24 @@ class Watching:
             clock=self._clock,
             allow_local=settings.connector_allow_local_callbacks,
         )
+        self._jobs = KeptJobs(engine)
+        self._batcher = Batcher(
+            store=self._jobs,
+            lookups=self.lookups,
+            vault=self._vault,
+            wakeups=self._wakeups,
+            clock=self._clock,
+        )
+        self.jobs = Jobs(
+            store=self._jobs,
+            subscriptions=subscriptions,
+            subscribing=subscribing,
+            batcher=self._batcher,
+            workers=self._workers,
+            wakeups=self._wakeups,
+            clock=self._clock,
+            allow_local=settings.connector_allow_local_callbacks,
+        )
         self.history = History(store=self._history, subscribing=subscribing)
 
     def worker_problem(self) -> str | None:
@@ -124,14 +145,17 @@ class Watching:
             name=secrets.token_hex(8),
             watches=self._watches,
             deliveries=self._deliveries,
+            jobs=self._jobs,
             workers=self._workers,
             watcher=self._watcher,
+            batcher=self._batcher,
             courier=courier,
             forgetting=Forgetting(
                 store=self._history,
                 lookups=self._known,
                 requests=self._kept_requests,
                 usage=self.meter.store,
+                jobs=self._jobs,
                 clock=self._clock,
                 days=self._settings.watch_history_days,
             ),

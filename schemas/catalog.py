@@ -20,6 +20,7 @@ from schemas.inputs import (
     SnapshotInput,
     VideosInput,
 )
+from schemas.jobs import BatchRow, Job, JobInput, JobPageInput, ProfilesInput
 from schemas.profile import SAMPLE_FETCHED_AT, ProfileRow
 from schemas.universal import ENDPOINTS, RequestInput, RequestOutput
 from schemas.watching import UnwatchProfileInput, watch_profile_input
@@ -48,7 +49,8 @@ class Connection:
 class Action:
     """Does one thing for one input and answers one object.
 
-    `effect` is on what the connector keeps: only reading costs credits.
+    `effect` is on what the connector keeps. Reading costs credits, unless it is `free`: then it
+    reads what is kept.
     """
 
     key: str
@@ -59,11 +61,22 @@ class Action:
     output: type[Schema]
     _: KW_ONLY
     effect: Literal["read", "create", "delete"] = "read"
+    free: bool = False
 
     @property
     def sample(self) -> dict[str, Any]:
         """What it may answer, to map before it has ever run."""
         return sample_of(self.output)
+
+
+@dataclass(frozen=True)
+class Batch(Action):
+    """Begins a job, and answers how it stands: ended, where there was little to do.
+
+    `callback_input` is the input that says where the job is sent when it has ended.
+    """
+
+    callback_input: str
 
 
 @dataclass(frozen=True)
@@ -220,6 +233,25 @@ CATALOG = Catalog(
             input=ProfileInput,
             output=ProfileRow,
         ),
+        Batch(
+            key="get_profiles",
+            label="Get many profiles",
+            noun="Job",
+            description="Creates a job that looks up as many as 1,000 profiles; few are done at once.",
+            input=ProfilesInput,
+            output=Job,
+            effect="create",
+            callback_input="callback_url",
+        ),
+        Action(
+            key="get_job",
+            label="Get a job",
+            noun="Job",
+            description="Returns how a job stands and, when it has ended, the profiles.",
+            input=JobInput,
+            output=Job,
+            free=True,
+        ),
         Action(
             key="watch_profile",
             label="Watch a profile",
@@ -249,6 +281,15 @@ CATALOG = Catalog(
             description="Returns the profile with a handle, or nothing when there is none.",
             input=ProfileInput,
             output=ProfileRow,
+        ),
+        Search(
+            key="find_job_profiles",
+            label="Find profiles of a job",
+            noun="Profile",
+            description="Returns the rows of a job, in the order of its handles.",
+            input=JobPageInput,
+            output=BatchRow,
+            free=True,
         ),
     ),
     triggers=TRIGGERS,

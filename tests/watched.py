@@ -14,11 +14,13 @@ from sqlalchemy import Engine
 from connector.adapters.store.deliveries import Deliveries
 from connector.adapters.store.history import History as KeptHistory
 from connector.adapters.store.idempotency import IdempotentRequests
+from connector.adapters.store.jobs import Jobs as KeptJobs
 from connector.adapters.store.lookups import KnownProfiles
 from connector.adapters.store.migrate import MIGRATIONS
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.usage import UsageCounts
 from connector.adapters.store.watches import Watches
+from connector.adapters.store.workers import Workers
 from connector.adapters.wakeups import NoWakeups
 from connector.domain.answers import Answer, Page, RateLimit
 from connector.domain.callers import Caller
@@ -27,9 +29,11 @@ from connector.domain.deliveries import ClaimedDelivery, Outcome
 from connector.domain.errors import ConnectorError, ProfileNotFound
 from connector.domain.platforms import PLATFORMS
 from connector.domain.ports import Due
+from connector.services.batching import Batcher
 from connector.services.delivering import Courier
 from connector.services.history import Forgetting, History
 from connector.services.hooks import Hooks
+from connector.services.jobs import Jobs
 from connector.services.lookups import Lookups
 from connector.services.polling import Polling
 from connector.services.subscribing import Subscribing
@@ -218,6 +222,25 @@ class Watching:
             clock=self.clock,
             allow_local=False,
         )
+        self.kept_jobs = KeptJobs(engine)
+        self.batcher = Batcher(
+            store=self.kept_jobs,
+            lookups=self.lookups,
+            vault=self.vault,
+            wakeups=self.wakeups,
+            clock=self.clock,
+        )
+        self.workers = Workers(engine)
+        self.jobs = Jobs(
+            store=self.kept_jobs,
+            subscriptions=self.subscriptions,
+            subscribing=self.subscribing,
+            batcher=self.batcher,
+            workers=self.workers,
+            wakeups=self.wakeups,
+            clock=self.clock,
+            allow_local=False,
+        )
         kept = KeptHistory(engine)
         self.history = History(store=kept, subscribing=self.subscribing)
         self.forgetting = Forgetting(
@@ -225,6 +248,7 @@ class Watching:
             lookups=known,
             requests=IdempotentRequests(engine),
             usage=self.meter.store,
+            jobs=self.kept_jobs,
             clock=self.clock,
             days=365,
         )
@@ -235,6 +259,15 @@ class Watching:
         for watch in due:
             self.watcher.look(watch)
         return len(due)
+
+    def work(self) -> int:
+        """Looks up every row of batches that is due, as a worker does; how many there were."""
+        done = 0
+        while due := self.kept_jobs.claim_due(self.clock.now(), lease=LEASE, limit=1000):
+            for task in due:
+                self.batcher.look(task)
+            done += len(due)
+        return done
 
     def claim(self, limit: int = 1000) -> list[ClaimedDelivery]:
         """Deliveries that are due, claimed."""

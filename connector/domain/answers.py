@@ -29,10 +29,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class Result:
-    """What a use case hands to a door: the value to send, and the limit to pass on."""
+    """What a use case hands to a door: the value to send, and the limit to pass on.
+
+    `cursor` leads to what a list has no room for; what `goes_on` has been begun, not done.
+    """
 
     value: Any
     rate_limit: RateLimit | None
+    cursor: int | None = None
+    goes_on: bool = False
 
 
 @dataclass(frozen=True)

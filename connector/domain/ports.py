@@ -14,6 +14,7 @@ from connector.domain.errors import ConnectorError
 from connector.domain.events import Event
 from connector.domain.history import Seen
 from connector.domain.idempotency import Attempt, Claim, Remembered
+from connector.domain.jobs import Ended, Failure, Job, KeptRow, NewRow, Task
 from connector.domain.lookups import Known
 from connector.domain.portraits import Portrait
 from connector.domain.subscriptions import ClaimedWatch, Look, Subscription, Terms, Told
@@ -278,6 +279,57 @@ class HistoryStore(Protocol):
         """Deletes up to `limit` looks, and as many events, that are older; how many there were."""
 
 
+class JobStore(Protocol):
+    """Batches. Claims of rows end by themselves; what is completed is fenced."""
+
+    def start(
+        self,
+        connection_id: str,
+        rows: Iterable[NewRow],
+        now: datetime,
+        *,
+        max_age_seconds: int,
+        callback_id: str | None,
+        lease: timedelta | None,
+    ) -> tuple[str, list[Task]]:
+        """Keeps a job; its id and, with a `lease`, its rows that are to be looked up, claimed."""
+
+    def due_of(self, job_id: str, *, limit: int) -> list[int]:
+        """The numbers of the job's first rows that are pending."""
+
+    def claim_due(self, now: datetime, *, lease: timedelta, limit: int) -> list[Task]:
+        """Rows that are due, a few of each job."""
+
+    def claim_one(self, number: int, now: datetime, *, lease: timedelta) -> Task | None:
+        """This one, where `claim_due` might claim it."""
+
+    def ending_of(self, job_id: str) -> Failure | None:
+        """Why the job has come to an end; null while it goes on."""
+
+    def complete(self, task: Task, ended: Ended, now: datetime) -> list[int] | None:
+        """Keeps how a row ended; answers the deliveries that follow, or null where the claim was lost."""
+
+    def put_off(self, task: Task, *, until: datetime, attempt: int, all_rows: bool = False) -> None:
+        """Gives a claim back; with `all_rows` the whole job waits."""
+
+    def stop(self, job_id: str, state: str, reason: Failure, now: datetime) -> list[int]:
+        """Ends a job early; answers the deliveries that follow."""
+
+    def find(self, connection_id: str, job_id: str) -> Job | None:
+        """The connection's job with this id."""
+
+    def listed(self, connection_id: str, *, limit: int) -> list[Job]:
+        """The connection's newest jobs, newest first."""
+
+    def rows(
+        self, job_id: str, *, after: int, limit: int, max_characters: int
+    ) -> tuple[list[KeptRow], int | None]:
+        """Rows behind the position `after`, and the cursor to more."""
+
+    def forget(self, before: datetime) -> int:
+        """Deletes a few jobs that ended before; how many there were."""
+
+
 class WorkerStore(Protocol):
     """Which workers are alive."""
 
@@ -287,8 +339,11 @@ class WorkerStore(Protocol):
     def leave(self, name: str) -> None:
         """Says that a worker has ended."""
 
+    def are_alive(self, now: datetime) -> bool:
+        """Whether there is one."""
 
-Due = Literal["delivery", "watch"]
+
+Due = Literal["delivery", "watch", "row"]
 """What a wake-up may be about."""
 
 

@@ -94,7 +94,9 @@ def _modules(catalog: Catalog) -> Iterator[Component]:
     for item in catalog.actions:
         yield _module(catalog, item, "action", make_requests.action(item), parameters(item.input))
     for found in catalog.searches:
-        form = [*parameters(found.input), _LIMIT]
+        # Make goes from page to page by itself.
+        asked = [spec for spec in parameters(found.input) if spec["name"] != make_requests.CURSOR]
+        form = [*asked, _LIMIT]
         yield _module(catalog, found, "search", make_requests.search(found), form)
     call = catalog.universal
     yield _module(catalog, call, "universal", make_requests.universal(call), _call_form(catalog))

@@ -16,6 +16,7 @@ SANITIZED: Final = {"sanitize": ["request.headers.authorization"]}
 _SANITIZED_SECRET: Final = {"sanitize": [*SANITIZED["sanitize"], "response.body.secret"]}
 # Make ends a module after about 40 s; the connector's own answer, which says more, comes first.
 TIMEOUT_MILLISECONDS: Final = round(PLATFORM.deadline_seconds * 1000) + 3000
+CURSOR: Final = "cursor"
 _GATEWAYS: Final = range(500, 505)
 _ERROR_TYPES: Final[Mapping[int, str]] = {
     400: "DataError",
@@ -100,14 +101,14 @@ def search(item: Search | Trigger) -> Request:
     return {
         "url": f"/{PLATFORM.key}/searches/{item.key}",
         "method": "GET",
-        "qs": mapped(item.input),
+        "qs": {key: value for key, value in mapped(item.input).items() if key != CURSOR},
         "response": {
             "iterate": "{{body.items}}",
             "output": "{{item}}",
             "limit": "{{parameters.limit}}",
         },
         "pagination": {
-            "qs": {"cursor": "{{body.next_cursor}}"},
+            "qs": {CURSOR: "{{body.next_cursor}}"},
             "condition": "{{body.next_cursor}}",
         },
     }
@@ -189,8 +190,10 @@ def _post(path: str, item: Action) -> Request:
 
 
 def _valid(item: Action) -> dict[str, str]:
-    # An answer repeats what was asked for, whatever else may be unknown, an id included.
-    repeated = [key for key in declared_fields(item.output) if key in declared_fields(item.input)]
+    # An answer repeats what was asked for, whatever else may be unknown, an id included; or says
+    # how what was begun stands.
+    asked = {*declared_fields(item.input), "state"}
+    repeated = [key for key in declared_fields(item.output) if key in asked]
     if not repeated:
         raise ValueError(f"{item.key}: no output key tells an answer from an empty one.")
     return {

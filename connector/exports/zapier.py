@@ -1,7 +1,7 @@
 """The Zapier integration, rendered from the catalog: a package that Zapier's own tool pushes as it is.
 
-Everything in it is data but two functions: one turns error answers into Zapier's errors, one hands on
-what was delivered.
+Everything in it is data but a few functions: one turns error answers into Zapier's errors, one hands on
+what was delivered, and one makes a Zap wait for what takes long.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 import marshmallow
 
 from schemas import fields
-from schemas.catalog import Action, Catalog, Connection, Trigger
+from schemas.catalog import Action, Batch, Catalog, Connection, Trigger
 from schemas.fields import (
     choices_of,
     declared_fields,
@@ -67,6 +67,27 @@ if (body.error_code === 'profile_not_found') {
 throw new z.errors.Error(message, body.error_code, response.status);
 """
 
+# The Zap waits for the callback, but in the editor, where nobody is called back.
+_BEGIN: Final = """\
+const body = {};
+for (const key of %(keys)s) {
+  body[key] = bundle.inputData[key];
+}
+const isDry = ['true', 't', '1', 'yes', 'y', 'on'].includes(String(body.dry_run).toLowerCase());
+if (!body.%(callback)s && !isDry && !bundle.meta.isLoadingSample) {
+  body.%(callback)s = z.generateCallbackUrl();
+}
+return z.request({
+  method: 'POST',
+  url: `${process.env.BASE_URL}/zapier/actions/%(action)s`,
+  body,
+}).then((response) => {
+  // Signs a callback that goes to Zapier, where it has no use.
+  response.data.secret = null;
+  return response.data;
+});
+"""
+
 _INDEX: Final = """\
 // Generated from the catalog, like definition.json. Zapier loads it.
 module.exports = {
@@ -99,7 +120,10 @@ def zapier_definition(catalog: Catalog) -> dict[str, Any]:
         "triggers": {
             step["key"]: step for t in catalog.triggers for step in (_trigger(t), _hook(t))
         },
-        "creates": {a.key: _step(a, f"/actions/{a.key}") for a in catalog.actions},
+        "creates": {
+            a.key: _batch(a) if isinstance(a, Batch) else _step(a, f"/actions/{a.key}")
+            for a in catalog.actions
+        },
         "searches": {s.key: _step(s, f"/searches/{s.key}") for s in catalog.searches},
     }
 
@@ -180,6 +204,17 @@ def _step(action: Action, path: str) -> dict[str, Any]:
     return _described(action, perform)
 
 
+def _batch(batch: Batch) -> dict[str, Any]:
+    begin = _BEGIN % {
+        "keys": json.dumps([*declared_fields(batch.input)]),
+        "callback": batch.callback_input,
+        "action": batch.key,
+    }
+    step = _described(batch, {"source": begin, "args": ["z", "bundle"]})
+    step["operation"]["performResume"] = {"source": "return bundle.cleanedRequest;"}
+    return step
+
+
 def _given(action: Action) -> dict[str, str]:
     return {key: f"{{{{bundle.inputData.{key}}}}}" for key in declared_fields(action.input)}
 
@@ -216,7 +251,9 @@ def _input_field(key: str, declared: Field) -> dict[str, Any]:
     else:
         sample = declared.metadata["example"]
         described["placeholder"] = str(sample[0] if isinstance(sample, list) else sample)
-    if isinstance(declared.load_default, (str, int)):
+    if isinstance(declared.load_default, bool):
+        described["default"] = str(declared.load_default).lower()
+    elif isinstance(declared.load_default, (str, int)):
         described["default"] = str(declared.load_default)
     return described
 

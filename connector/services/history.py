@@ -10,7 +10,15 @@ from connector.domain.callers import Caller
 from connector.domain.errors import NotWatched
 from connector.domain.handles import normalise_handle
 from connector.domain.idempotency import REMEMBERED
-from connector.domain.ports import Clock, HistoryStore, IdempotencyStore, LookupStore, UsageStore
+from connector.domain.jobs import KEPT
+from connector.domain.ports import (
+    Clock,
+    HistoryStore,
+    IdempotencyStore,
+    JobStore,
+    LookupStore,
+    UsageStore,
+)
 from connector.domain.usage import day_of
 from connector.services.subscribing import Subscribing
 from schemas.history import HistoryRow
@@ -62,6 +70,7 @@ class Forgetting:
     lookups: LookupStore
     requests: IdempotencyStore
     usage: UsageStore
+    jobs: JobStore
     clock: Clock
     days: int
 
@@ -72,6 +81,7 @@ class Forgetting:
         self.usage.forget(day_of(kept_since))
         self.lookups.forget(now - timedelta(seconds=MAX_AGE_SECONDS), limit=BATCH)
         self.requests.forget(now - REMEMBERED, limit=BATCH)
+        self.jobs.forget(now - KEPT)
         return self.store.forget_before(kept_since, limit=BATCH)
 
 

@@ -14,8 +14,17 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
-from connector.domain.ports import Clock, DeliveryStore, Due, Wakeups, WatchStore, WorkerStore
-from connector.services import delivering, watching
+from connector.domain.ports import (
+    Clock,
+    DeliveryStore,
+    Due,
+    JobStore,
+    Wakeups,
+    WatchStore,
+    WorkerStore,
+)
+from connector.services import batching, delivering, watching
+from connector.services.batching import Batcher
 from connector.services.delivering import Courier
 from connector.services.history import Forgetting
 from connector.services.watching import Watcher
@@ -63,8 +72,10 @@ class Worker:
     name: str
     watches: WatchStore
     deliveries: DeliveryStore
+    jobs: JobStore
     workers: WorkerStore
     watcher: Watcher
+    batcher: Batcher
     courier: Courier
     forgetting: Forgetting
     wakeups: Wakeups
@@ -74,11 +85,13 @@ class Worker:
     sweep_seconds: float
     delivery_lease: timedelta = delivering.LEASE
     watch_lease: timedelta = watching.LEASE
+    row_lease: timedelta = batching.LEASE
     _stopping: bool = False
     _sweep_at: float = float("-inf")
     _beat_at: float = float("-inf")
     _outage: Outage = field(default_factory=Outage)
     _in_flight: set[Future[None]] = field(default_factory=set)
+    _rows_in_flight: set[Future[None]] = field(default_factory=set)
 
     def stop(self) -> None:
         """Ends `run` soon; may be called by a signal, so it takes no lock."""
@@ -141,6 +154,18 @@ class Worker:
             for watch in self.watches.claim_due(now, lease=self.watch_lease, limit=room):
                 self._submit(pool, partial(self._do, partial(self.watcher.look, watch)))
                 begun += 1
+        return begun + self._begin_rows(pool, free - begun)
+
+    def _begin_rows(self, pool: ThreadPoolExecutor, free: int) -> int:
+        """The same with rows of batches, which never take more than half of the threads."""
+        begun, room = 0, min(free, max(self.threads // 2, 1) - len(self._rows_in_flight))
+        if room > 0:
+            for task in self.jobs.claim_due(self.clock.now(), lease=self.row_lease, limit=room):
+                look = partial(self._do, partial(self.batcher.look, task))
+                future = self._submit(pool, look)
+                self._rows_in_flight.add(future)
+                future.add_done_callback(self._rows_in_flight.discard)
+                begun += 1
         return begun
 
     def _wake(self, pool: ThreadPoolExecutor, kind: Due, number: int) -> None:
@@ -156,6 +181,9 @@ class Worker:
         if kind == "delivery":
             if delivery := self.deliveries.claim_one(number, now, lease=self.delivery_lease):
                 self._do(partial(self.courier.deliver, delivery))
+        elif kind == "row":
+            if task := self.jobs.claim_one(number, now, lease=self.row_lease):
+                self._do(partial(self.batcher.look, task))
         elif watch := self.watches.claim_one(number, now, lease=self.watch_lease):
             self._do(partial(self.watcher.look, watch))
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Protocol
 
-from flask import Blueprint, Request, Response, request
+from flask import Blueprint, Response, request
 
 from connector.domain.callers import Caller
 from connector.web.inputs import load_input
-from connector.web.lists import csv_listed, listed
+from connector.web.lists import csv_listed, listed, wanted_format
 from schemas.history import HistoryRow
 from schemas.inputs import CSV, HistoryInput
 
@@ -40,15 +40,10 @@ def add_history_route(
     def looks(handle: str) -> Response:
         who = caller()
         asked = load_input(request, schema)
-        wanted = asked.pop("format") or _accepted(request)
+        wanted = wanted_format(request, asked.pop("format"))
         rows, cursor = history.of(handle, who, **asked)
         if wanted == CSV:
             return csv_listed(rows, cursor, HistoryRow)
         return listed(rows, cursor, paged=paged)
 
     routes.add_url_rule("/profiles/<handle>/history", "history", looks)
-
-
-def _accepted(asked: Request) -> str:
-    best = asked.accept_mimetypes.best_match(["application/json", "text/csv"])
-    return CSV if best == "text/csv" else ""

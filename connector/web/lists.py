@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from typing import Any, Final
 
-from flask import Response, jsonify
+from flask import Request, Response, jsonify
 from marshmallow import Schema
 
 from schemas.fields import declared_fields
+from schemas.inputs import CSV
 
 # With these a spreadsheet takes a text for a formula, and runs it.
 _FORMULA: Final = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
+
+
+def wanted_format(asked: Request, given: str | None) -> str:
+    """The format that was `given`, else what the header accepts."""
+    if given:
+        return given
+    best = asked.accept_mimetypes.best_match(["application/json", "text/csv"])
+    return CSV if best == "text/csv" else ""
 
 
 def listed(rows: list[Any], cursor: int | None, *, paged: bool) -> Response:
@@ -36,6 +46,9 @@ def csv_listed(rows: list[dict[str, Any]], cursor: int | None, schema: type[Sche
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, (list, dict)):
+        # Line items have no place of their own in a table.
+        return json.dumps(value, ensure_ascii=False)
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 

@@ -20,6 +20,7 @@ from connector.web.history import History, add_history_route
 from connector.web.hooks import Hooks, add_hook_routes
 from connector.web.idempotency import Idempotency, register_idempotency
 from connector.web.inputs import api_key_of, load_input
+from connector.web.jobs import Jobs, add_job_routes
 from connector.web.limits import pass_on
 from connector.web.lists import listed
 from schemas.catalog import CATALOG, Trigger
@@ -38,6 +39,7 @@ class UseCases:
     handlers: Mapping[str, UseCase]
     poll: Poll
     hooks: Hooks
+    jobs: Jobs
     idempotency: Idempotency
     call_api: UseCase
     usage: Callable[[Caller], Result]
@@ -64,7 +66,7 @@ def platform_routes(
                 raise MethodNotAllowed(["GET", "POST"])
             who = caller()
             result = use_case(load_input(request, input_schema), who)
-            return _send(result, paged=listed and platform.paged)
+            return _send(result, paged=platform.paged if listed else None)
 
         return run
 
@@ -112,10 +114,14 @@ def platform_routes(
     add_history_route(routes, use_cases.history, caller, paged=platform.paged)
     register_idempotency(routes, use_cases.idempotency, platform.key)
     add_hook_routes(routes, use_cases.hooks, caller, paged=platform.paged)
+    add_job_routes(routes, use_cases.jobs, caller, paged=platform.paged)
     return routes
 
 
-def _send(result: Result, *, paged: bool = False) -> Response:
-    if paged:
-        return pass_on(result.rate_limit, listed(result.value, None, paged=True))
-    return pass_on(result.rate_limit, jsonify(result.value))
+def _send(result: Result, *, paged: bool | None = None) -> Response:
+    """One object or, where `paged` says how, a list."""
+    if paged is not None:
+        return pass_on(result.rate_limit, listed(result.value, result.cursor, paged=paged))
+    response = jsonify(result.value)
+    response.status_code = 202 if result.goes_on else 200
+    return pass_on(result.rate_limit, response)

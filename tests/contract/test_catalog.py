@@ -24,6 +24,7 @@ from schemas.events import Change, EventHead, EventRow
 from schemas.fields import declared_fields, sample_of, upstream_paths
 from schemas.history import HistoryRow
 from schemas.inputs import HistoryInput
+from schemas.jobs import BatchHead, BatchRow, Job, JobRowsInput
 from schemas.profile import ProfileRow
 from schemas.universal import Choice, RequestInput, RequestOutput
 from schemas.video import Video
@@ -52,6 +53,7 @@ recent_videos fetched_at cached credits_used warnings request_source
 PERMANENT_KEYS = PERMANENT.split()
 
 SCHEMAS = [ProfileRow, Video, ErrorBody, Credentials, Account, RequestInput, RequestOutput, Choice]
+SCHEMAS += [BatchRow, Job, JobRowsInput]
 SCHEMAS += [HistoryRow, HistoryInput, *(item.input for item in CATALOG)]
 SCHEMAS += [Change, EventRow, *(trigger.input for trigger in CATALOG.triggers)]
 ROOT = Path(__file__).parents[2]
@@ -69,6 +71,22 @@ def test_event_is_the_row_with_what_happened_in_front() -> None:
     """
     assert list(declared_fields(EventHead)) == head.split()
     assert list(declared_fields(EventRow)) == [*head.split(), *PERMANENT_KEYS]
+
+
+def test_row_of_a_batch_is_the_row_with_its_error_in_front() -> None:
+    """Permanent, too."""
+    head = ["position", "error", "error_code", "advice"]
+    assert list(declared_fields(BatchHead)) == head
+    assert list(declared_fields(BatchRow)) == [*head, *PERMANENT_KEYS]
+
+
+def test_keys_of_a_job_are_permanent() -> None:
+    keys = """
+    id state reason problem total done found_count private_count not_found_count failed_count
+    not_tried_count credits_used credits_at_most estimated_seconds_left rows_path secret created_at
+    ended_at profiles
+    """
+    assert list(declared_fields(Job)) == keys.split()
 
 
 def test_key_of_an_upstream_field_is_its_path() -> None:

@@ -70,6 +70,8 @@ def test_modules_say_what_they_do_to_what_is_kept() -> None:
     said = {entry["label"]: entry["actionCrud"] for entry in entries if "actionCrud" in entry}
     assert said == {
         "Get a profile": "read",
+        "Get many profiles": "create",
+        "Get a job": "read",
         "Watch a profile": "create",
         "Stop watching a profile": "delete",
     }
@@ -110,7 +112,7 @@ def test_new_action_reaches_the_app_unasked() -> None:
     app = render(replace(CATALOG, actions=(action, more, *others)))
     assert faults(app) == []
     assert [group["label"] for group in app.general("groups")] == [
-        *("Triggers", "Profiles", "Videos", "Subscriptions", "Other")
+        *("Triggers", "Profiles", "Videos", "Jobs", "Subscriptions", "Other")
     ]
     assert app.code("module", "getVideo", "communication")["url"] == "/make/actions/get_video"
 

@@ -69,7 +69,7 @@ class Product:
         self.started.append(process)
         until(
             lambda: (
-                self.log.read_text().count("is at work") == len(self.started)
+                self.log.read_text().count("at work") == len(self.started)
                 or process.poll() is not None
             )
         )

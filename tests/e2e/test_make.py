@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from profile_api.services.samples import DOCUMENTED, SAMPLE_HANDLES
 from schemas.universal import ENDPOINTS
@@ -281,3 +282,30 @@ def test_trigger_that_can_not_work_says_so(
         make.poll("newVideo", connection, 0, **given)
     assert error.value.type == kind
     assert error.value.message.startswith(start)
+
+
+def test_batch_is_begun_asked_for_and_paged(server: Server, make: Runner) -> None:
+    """As a scenario polls: begin, ask until it has ended, read the rows page by page."""
+    key, key_id = server.new_key()
+    connection = make.connect(apiKey=key)
+    (job,) = make.run("getProfiles", connection, handles=["stoolpresidente", "test_not_found"])
+    assert row_faults(APP, "getProfiles", job) == []
+    assert [row["lookup_status"] for row in job["profiles"]] == ["found", "not_found"]
+    assert make.run("getJob", connection, id=job["id"]) == [job]
+    assert make.run("findJobProfiles", connection, id=job["id"]) == job["profiles"]
+    assert [row_faults(APP, "findJobProfiles", row) for row in job["profiles"]] == [[], []]
+    names = [f"make.{n}" for n in range(250)]
+    (dry,) = make.run("getProfiles", connection, handles=names, dryRun=True)
+    assert (dry["state"], dry["credits_at_most"]) == ("dry_run", 500)
+    (begun,) = make.run("getProfiles", connection, handles=names)
+    assert (begun["state"], begun["total"]) == ("running", 250)
+    rows = make.run("findJobProfiles", connection, id=begun["id"], limit=None)
+    assert [row["handle"] for row in rows] == names
+    assert {row["lookup_status"] for row in rows} == {"pending"}
+    assert len(make.run("findJobProfiles", connection, id=begun["id"], limit=120)) == 120
+    assert server.credits_of(key_id) == 1_000_000 - 2
+    headers = {"X-API-Key": key}
+    ended = requests.delete(f"{server.url}/make/jobs/{begun['id']}", headers=headers, timeout=60)
+    assert ended.json()["state"] == "cancelled"
+    error = error_of(make, "getJob", connection, id="nothing")
+    assert (error.type, error.message[:5]) == ("DataError", "[404]")

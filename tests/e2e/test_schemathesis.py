@@ -117,8 +117,9 @@ KNOWN_TEXTS: dict[str, dict[str, Any]] = {
     "inputs": {"type": "string", "const": '{"handles": ["ada"], "every": 1000}'},
     **{name: KNOWN_QUERY[name] for name in ("handles", "thresholds", "watched_fields", "statuses")},
     "every": {"type": "string", "const": "1000"},
-    "poll_interval_seconds": {"type": "string", "const": "900"},
+    "callback_url": {"type": "string", "const": "https://hooks.example.com/2"},
     "max_age_seconds": {"type": "string", "const": "60"},
+    "poll_interval_seconds": {"type": "string", "const": "900"},
 }
 # Beside what is required: the sample data knows nothing without them.
 NEEDED = {
@@ -150,7 +151,7 @@ def with_known_values(document: dict[str, Any]) -> dict[str, Any]:
                 parameter["required"] = True
         for content in operation.get("requestBody", {}).get("content", {}).values():
             narrow(content["schema"], KNOWN_TEXTS)
-    inputs = ("ProfileInput", "RequestInput", "HookInput", "WatchProfileInput")
+    inputs = ("ProfileInput", "ProfilesInput", "RequestInput", "HookInput", "WatchProfileInput")
     for name in (*inputs, "ProfileApiRequest"):
         narrow(narrowed["components"]["schemas"][name], KNOWN_JSON)
     return narrowed

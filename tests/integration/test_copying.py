@@ -41,6 +41,9 @@ def old(tmp_path: Path) -> Iterator[Watching]:
         watching.profiles.answers["ada"] = profile(videos=6)
         watching.look()
         watching.hooks.unsubscribe(gone["id"], watching.caller())
+        watching.jobs.look_up(
+            [f"ada,x{n}" for n in range(20)], watching.caller(), max_age_seconds=0
+        )
         yield watching
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from typing import Any
 
 import pytest
@@ -155,6 +158,75 @@ def test_hooks_fit(server: Server, document: Document, key: dict[str, str], plat
     ]
     for status, method, path in asked:
         assert ask(server, document, method, path, headers=key).status_code == status
+
+
+@platforms
+def test_jobs_fit(server: Server, document: Document, key: dict[str, str], platform: str) -> None:
+    """Begun at once or as a job, shown in each way, cancelled twice, and refused."""
+    begin, jobs = f"/{platform}/actions/get_profiles", f"/{platform}/jobs"
+    few = ask(
+        server,
+        document,
+        "POST",
+        begin,
+        data={"handles": "test_private,test_not_found\n=1+1"},
+        headers=key,
+    )
+    assert few.status_code == 200
+    done = few.json()
+    assert [row["lookup_status"] for row in done["profiles"]] == ["private", "not_found", "failed"]
+    assert {row["request_source"] for row in done["profiles"]} == {PLATFORM_SOURCES[platform]}
+    table = ask(server, document, "GET", f"{done['rows_path']}?format=csv", headers=key)
+    lines = [*csv.DictReader(io.StringIO(table.content.decode()))]
+    assert [line["handle"] for line in lines] == ["test_private", "test_not_found", "'=1+1"]
+    assert json.loads(lines[0]["recent_videos"]) == done["profiles"][0]["recent_videos"]
+    many = {"handles": [f"many{n}" for n in range(250)]}
+    dry = ask(server, document, "POST", begin, json=many | {"dry_run": "true"}, headers=key)
+    assert (dry.status_code, dry.json()["credits_at_most"]) == (200, 500)
+    made = ask(server, document, "POST", begin, json=many, headers=key)
+    assert made.status_code == 202
+    assert "connector work" in made.json()["problem"]
+    one = f"{jobs}/{made.json()['id']}"
+    stranger = {"X-API-Key": server.new_key()[0]}
+    asked = [
+        (200, "GET", jobs, key),
+        (200, "GET", one, key),
+        (200, "GET", f"{one}/rows", key),
+        (400, "GET", f"{one}/rows?limit=1001", key),
+        (400, "GET", f"{one}/rows?cursor=x", key),
+        (200, "DELETE", one, key),
+        (200, "DELETE", one, key),
+        (401, "GET", jobs, {"X-API-Key": "sk_unknown"}),
+        *((404, method, one, stranger) for method in ("GET", "DELETE")),
+        (404, "GET", f"{one}/rows", stranger),
+        (404, "GET", f"{jobs}/%00", key),
+        (401, "GET", one, {"X-API-Key": "sk_unknown"}),
+    ]
+    for status, method, path, headers in asked:
+        assert ask(server, document, method, path, headers=headers).status_code == status
+    pages = [
+        ask(server, document, "GET", f"{one}/rows?cursor={n}", headers=key) for n in (100, 200)
+    ]
+    assert [page.headers.get("X-Next-Cursor") for page in pages] == ["200", None]
+    job = ask(
+        server, document, "POST", f"/{platform}/actions/get_job", json=made.json(), headers=key
+    )
+    assert (job.json()["state"], job.json()["not_tried_count"]) == ("cancelled", 250)
+    for method in ("GET", "POST"):
+        search = f"/{platform}/searches/find_job_profiles?id={job.json()['id']}&cursor=200"
+        found = ask(server, document, method, search, headers=key).json()
+        rows = found["items"] if platform == "make" else found
+        assert [row["handle"] for row in rows] == many["handles"][200:]
+    for path, body, status in (
+        (begin, {"handles": " , "}, 400),
+        (begin, {"handles": [",", "\n;"]}, 400),
+        (begin, {"handles": [f"many{n}" for n in range(1001)]}, 400),
+        (begin, {"handles": ["ada"], "callback_url": "http://10.0.0.1/"}, 400),
+        (begin, {"handles": ["\ud800", "\x00"]}, 200),
+        *((f"/{platform}/actions/get_job", {"id": i}, 404) for i in ("nothing", "\ud800", "\0")),
+        (f"/{platform}/searches/find_job_profiles", {"id": "nothing"}, 404),
+    ):
+        assert ask(server, document, "POST", path, json=body, headers=key).status_code == status
 
 
 @platforms

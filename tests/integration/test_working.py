@@ -5,19 +5,21 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from connector.adapters.sender import WebhookSender
 from connector.adapters.store.workers import Workers
 from connector.adapters.wakeups import NoWakeups
+from connector.domain.ports import Due
 from connector.services.working import Worker
 from tests.running import FakeUpstream, Received, fake_upstream, reply
-from tests.watched import ToldClock, Watching, profile
+from tests.watched import ToldClock, ToldWakeups, Watching, profile
 from wire.database import open_engine
 from wire.http import new_session
 
@@ -73,8 +75,10 @@ def running(tmp_path: Path) -> Iterator[Running]:
             name="w",
             watches=watching.watches,
             deliveries=watching.deliveries,
+            jobs=watching.kept_jobs,
             workers=Workers(engine),
             watcher=watching.watcher,
+            batcher=watching.batcher,
             courier=replace(watching.courier, sender=WebhookSender(session), allow_local=True),
             forgetting=watching.forgetting,
             wakeups=NoWakeups(),
@@ -114,3 +118,73 @@ def test_hanging_receiver_holds_up_nobody_else(running: Running) -> None:
         held = len(running.receiver.asked_for("hanging"))
     assert held <= 4
     assert len(set(arrived)) == QUIET * 3
+
+
+def test_batches_hold_up_nothing_else(running: Running) -> None:
+    """However many hang: half of the threads are left for looks and deliveries."""
+    running.subscribe("ada")
+    running.receiver.answers("ada", reply(200, {}))
+    arrived, go_on, asked = threading.Event(), threading.Event(), []
+    call = running.watching.profiles.call
+
+    def hang(body: Any, **kwargs: Any) -> Any:
+        if body["handle"].startswith("row"):
+            asked.append(body["handle"])
+            go_on.wait(50)
+        return call(body, **kwargs)
+
+    def arrive(connection: socket.socket, _request: Received) -> None:
+        arrived.set()
+        connection.sendall(reply(200, {}))
+
+    running.watching.profiles.call = hang  # type: ignore[method-assign]
+    running.receiver.scripts["ada"] = arrive
+    for key in ("sk_b", "sk_c"):
+        rows = [f"row{n}" for n in range(20)]
+        running.watching.jobs.look_up(rows, running.watching.caller(key), max_age_seconds=60)
+    with running.at_work():
+        until(lambda: len(asked) == THREADS // 2)
+        running.post("ada", 1)
+        running.watching.clock.move(minutes=20)
+        assert arrived.wait(50)
+        assert len(asked) == THREADS // 2
+        go_on.set()
+
+
+def test_worker_that_is_woken_begins_a_batch(running: Running) -> None:
+    """Its first rows are told of; what they leave is found by the sweeps that follow."""
+    woken: list[Callable[[Due, int], None]] = []
+
+    class Wakes(ToldWakeups):
+        @contextmanager
+        def heard(self, wake: Callable[[Due, int], None], *, threads: int) -> Iterator[None]:
+            woken.append(wake)
+            yield
+
+    watching = running.watching
+    rows = [f"row{n}" for n in range(30)]
+    swept, claim_due = threading.Event(), watching.kept_jobs.claim_due
+
+    def sweep(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return claim_due(*args, **kwargs)
+        finally:
+            swept.set()
+
+    watching.kept_jobs.claim_due = sweep  # type: ignore[method-assign]
+    running.worker = replace(running.worker, wakeups=Wakes(), sweep_seconds=1e6)
+    with running.at_work():
+        assert swept.wait(50)
+        job = watching.jobs.look_up(rows, watching.caller(), max_age_seconds=60).value
+        ((kind, number), *_) = watching.wakeups.sent
+        woken[0](kind, number)
+        until(lambda: watching.jobs.find(job["id"], watching.caller())["ended_at"])
+    assert sorted(handle for handle, _ in watching.profiles.asked) == sorted(rows)
+
+
+def until(there: Callable[[], Any]) -> None:
+    for _ in range(500):
+        if there():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it never came")

@@ -21,9 +21,9 @@ from tests.zapier.engine import PACKAGE, Engine, ZapierError, running_engine
 DEFINITION: dict[str, Any] = json.loads((PACKAGE / "definition.json").read_text("utf-8"))
 GET = "creates.get_profile.operation.perform"
 FIND = "searches.find_profile.operation.perform"
-LOOK_UPS = [action for action in CATALOG.actions if action.effect == "read"]
+LOOK_UPS = [item for item in CATALOG.actions if item.effect == "read" and not item.free]
 STEPS = [("creates", action.key) for action in LOOK_UPS]
-STEPS += [("searches", search.key) for search in CATALOG.searches]
+STEPS += [("searches", search.key) for search in CATALOG.searches if not search.free]
 
 
 @pytest.fixture(scope="module")

@@ -66,6 +66,7 @@ FITS: Mapping[str, Callable[[Any, Mapping[str, Any]], bool]] = {
         isinstance(value, list)
         and all(FITS[entry["spec"]["type"]](item, entry["spec"]) for item in value)
     ),
+    "boolean": lambda value, _: type(value) is bool,
     "uinteger": lambda value, _: type(value) is int and value >= 0,
     "select": _is_choice,
 }

@@ -11,7 +11,8 @@ from typing import Any, cast
 import pytest
 
 from connector.adapters.wakeups import NoWakeups
-from connector.domain.ports import DeliveryStore, WatchStore, WorkerStore
+from connector.domain.ports import DeliveryStore, JobStore, WatchStore, WorkerStore
+from connector.services.batching import Batcher
 from connector.services.delivering import Courier
 from connector.services.history import Forgetting
 from connector.services.watching import Watcher
@@ -49,7 +50,7 @@ class Database:
         return 0
 
 
-class NoWatches:
+class NothingDue:
     def claim_due(self, _now: datetime, *, lease: timedelta, limit: int) -> list[Any]:
         return []
 
@@ -60,10 +61,12 @@ def pauses(gone: set[int], claims: int, sweep_seconds: float = 0) -> list[float]
     database = Database(clock, gone, claims)
     database.worker = Worker(
         name="w",
-        watches=cast("WatchStore", NoWatches()),
+        watches=cast("WatchStore", NothingDue()),
         deliveries=cast("DeliveryStore", database),
+        jobs=cast("JobStore", NothingDue()),
         workers=cast("WorkerStore", database),
         watcher=cast("Watcher", None),
+        batcher=cast("Batcher", None),
         courier=cast("Courier", None),
         forgetting=cast("Forgetting", database),
         wakeups=NoWakeups(),

@@ -8,7 +8,8 @@ const describe = (error) => ({ name: error.name, message: error.message });
 
 const run = async (event) => {
   try {
-    return { results: (await handler(event)).results };
+    const { results, status } = await handler(event);
+    return { results, status };
   } catch (error) {
     return { error: describe(error) };
   }

@@ -54,12 +54,16 @@ class Engine:
 
     def send(self, event: Mapping[str, Any]) -> Any:
         """The results of one event. Raises `ZapierError`."""
+        return self.outcome(event)["results"]
+
+    def outcome(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """The same with the status that Zapier gives the step. Raises `ZapierError`."""
         self.stdin.write(json.dumps(event) + "\n")
         self.stdin.flush()
-        outcome = json.loads(self.stdout.readline())
+        outcome: dict[str, Any] = json.loads(self.stdout.readline())
         if error := outcome.get("error"):
             raise ZapierError(error["name"], error["message"])
-        return outcome["results"]
+        return outcome
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import json
 import secrets
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection as Session
 from sqlalchemy import Engine, delete, exists, insert, select, update
@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from connector.adapters.store.tables import Connection, SubscribedWatch, Watch
 from connector.adapters.store.tables import Subscription as Row
 from connector.adapters.store.time import from_ms, to_ms
+from connector.domain.jobs import CALLBACK
 from connector.domain.subscriptions import ACTIVE, Subscription, Terms
 from connector.domain.targets import paced_host
 from wire.database import reading, writing
@@ -96,16 +97,16 @@ class Subscriptions:
 
     def find(self, connection_id: str, subscription_id: str) -> Subscription | None:
         """The subscription with this id, where it is this connection's."""
-        query = select(Row).where(Row.id == subscription_id, Row.connection_id == connection_id)
+        mine = (Row.id == subscription_id, Row.connection_id == connection_id)
         with reading(self._engine) as session:
-            row = session.execute(query).first()
+            row = session.execute(select(Row).where(*mine, _OF_A_TRIGGER)).first()
         return row and _subscription(row)
 
     def delivered(self, connection_id: str) -> list[Subscription]:
         """Every subscription of the connection that has a target, oldest first."""
         query = (
             select(Row)
-            .where(Row.connection_id == connection_id, Row.target_url.is_not(None))
+            .where(Row.connection_id == connection_id, Row.target_url.is_not(None), _OF_A_TRIGGER)
             .order_by(Row.created_at, Row.id)
         )
         with reading(self._engine) as session:
@@ -122,7 +123,7 @@ class Subscriptions:
 
         Of two rotations at once, the second one finds what the first one left.
         """
-        mine = (Row.id == subscription_id, Row.connection_id == connection_id)
+        mine = (Row.id == subscription_id, Row.connection_id == connection_id, _OF_A_TRIGGER)
         kept = select(Row.sealed_secrets).where(*mine).with_for_update()
         with writing(self._engine) as session:
             sealed = session.execute(kept).scalar_one_or_none()
@@ -141,6 +142,10 @@ class Subscriptions:
             orphans = Watch.connection_id == connection_id
             session.execute(delete(Watch).where(orphans, ~still))
         return found
+
+
+# A job's callback is kept as one, too, and is nobody's to test or to renew.
+_OF_A_TRIGGER: Final = Row.trigger != CALLBACK
 
 
 def _watch(session: Session, connection_id: str, handle: str, interval: int, due_at: int) -> int:

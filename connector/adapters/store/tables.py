@@ -21,6 +21,9 @@ _Counted = BigInteger().with_variant(Integer, "sqlite")
 # Events with a body, in the words in which both databases find the index of them.
 KEPT = text("body != ''")
 
+# Rows of jobs that are still to be looked up, likewise.
+OPEN = text("status = 'pending'")
+
 
 class Base(DeclarativeBase):
     """Every table of the connector."""
@@ -184,6 +187,49 @@ class Lookup(Base):
     failure: Mapped[str | None]
     claim_token: Mapped[str | None] = mapped_column(String(32))
     lease_until: Mapped[int | None]
+
+
+class Job(Base):
+    """A batch of look-ups with one connection. `callback_id` is the subscription that hears its end."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index("ix_jobs_connection", "connection_id", "created_at"),
+        Index("ix_jobs_ended_at", "ended_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    connection_id: Mapped[str] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
+    callback_id: Mapped[str | None] = mapped_column(String(32))
+    max_age_seconds: Mapped[int]
+    state: Mapped[str] = mapped_column(String(12))
+    ending: Mapped[str | None]
+    paused_until: Mapped[int | None]
+    created_at: Mapped[int]
+    ended_at: Mapped[int | None]
+
+
+class JobRow(Base):
+    """One distinct handle of a job, and what it brought: `failure` and `ending` are as they are shown."""
+
+    __tablename__ = "job_rows"
+    __table_args__ = (
+        UniqueConstraint("job_id", "position"),
+        Index("ix_job_rows_open", "due_at", sqlite_where=OPEN, postgresql_where=OPEN),
+    )
+
+    id: Mapped[int] = mapped_column(_Counted, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    position: Mapped[int]
+    handle: Mapped[str] = mapped_column(String(64))
+    status: Mapped[str] = mapped_column(String(12))
+    due_at: Mapped[int]
+    attempt: Mapped[int]
+    claim_token: Mapped[str | None] = mapped_column(String(32))
+    lease_until: Mapped[int | None]
+    row: Mapped[str | None]
+    failure: Mapped[str | None]
+    credits: Mapped[int | None]
 
 
 class IdempotentRequest(Base):

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Engine, delete, func, insert, select, update
 
-from connector.adapters.store.tables import Subscription
+from connector.adapters.store.tables import Job, Subscription
 from connector.adapters.store.tables import Worker as Row
 from connector.adapters.store.time import to_ms
 from connector.domain.subscriptions import ACTIVE
@@ -36,13 +36,20 @@ class Workers:
         with writing(self._engine) as session:
             session.execute(delete(Row).where(Row.id == name))
 
-    def problem(self, now: datetime) -> str | None:
-        """Why events are not delivered, as a sentence; null where they are, or none are asked for."""
-        waiting = select(func.count()).where(
-            Subscription.state == ACTIVE, Subscription.target_url.is_not(None)
-        )
+    def are_alive(self, now: datetime) -> bool:
+        """Whether one has been heard of lately."""
         alive = select(func.count()).where(Row.beat_at > to_ms(now - SILENT_AFTER))
         with reading(self._engine) as session:
-            if session.execute(alive).scalar_one() or not session.execute(waiting).scalar_one():
-                return None
+            return session.execute(alive).scalar_one() > 0
+
+    def problem(self, now: datetime) -> str | None:
+        """Why events are not delivered, as a sentence; null where they are, or none are asked for."""
+        delivered = select(Subscription.id).where(
+            Subscription.state == ACTIVE, Subscription.target_url.is_not(None)
+        )
+        unfinished = select(Job.id).where(Job.ended_at.is_(None))
+        with reading(self._engine) as session:
+            asked = any(session.execute(q.limit(1)).first() for q in (delivered, unfinished))
+        if not asked or self.are_alive(now):
+            return None
         return "No worker is alive to deliver events; run 'python -m connector work'."

@@ -22,6 +22,7 @@ from schemas.catalog import Catalog
 from schemas.errors import ErrorBody
 from schemas.hooks import HookInput
 from schemas.inputs import DeliveriesInput, HistoryInput, PageInput
+from schemas.jobs import JobRowsInput
 
 _SECURITY_SCHEMES: Final = {
     "bearer": {
@@ -61,9 +62,8 @@ def openapi_document(catalog: Catalog, *, version: str, door: Door) -> dict[str,
     )
     converter = cast(SchemaConverter, plugin.converter)  # as the plugin was told to make
     read = (*catalog, *catalog.triggers, catalog.universal)
-    converter.inputs = frozenset(
-        (PageInput, HookInput, DeliveriesInput, HistoryInput, *(item.input for item in read))
-    )
+    asked = (PageInput, HookInput, DeliveriesInput, HistoryInput, JobRowsInput)
+    converter.inputs = frozenset((*asked, *(item.input for item in read)))
     responses = Responses(spec, door, converter.reference(ErrorBody))
     paths = operator_paths(door, responses)
     for platform in PLATFORMS:

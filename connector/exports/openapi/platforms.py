@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,11 +14,12 @@ from connector.domain.platforms import Platform
 from connector.exports.openapi.headers import IDEMPOTENCY_KEY, RATE_LIMIT, REQUEST_ID, sent
 from connector.exports.openapi.responses import EVERYWHERE, Responses
 from connector.exports.openapi.schema_objects import SchemaConverter
-from schemas.catalog import Action, Catalog, PickList, Trigger
+from schemas.catalog import Action, Batch, Catalog, PickList, Trigger
 from schemas.fields import declared_fields, sample_of
 from schemas.history import HistoryRow
 from schemas.hooks import DeliveryRow, Hook, HookEnd, HookInput, ReplayResult
 from schemas.inputs import DeliveriesInput, HistoryInput, PageInput
+from schemas.jobs import BatchRow, Job, JobRowsInput
 from schemas.universal import Choice
 from schemas.usage import Usage
 
@@ -65,6 +67,9 @@ def platform_paths(
         f"{root}/hooks/{{subscription_id}}": {"delete": writer.unsubscribe()},
         f"{root}/hooks/{{subscription_id}}/rotate": {"post": writer.rotate()},
         f"{root}/hooks/{{subscription_id}}/test": {"post": writer.test()},
+        f"{root}/jobs": {"get": writer.jobs()},
+        f"{root}/jobs/{{job_id}}": {"get": writer.job(), "delete": writer.cancel()},
+        f"{root}/jobs/{{job_id}}/rows": {"get": writer.job_rows()},
         f"{root}/deliveries": {"get": writer.deliveries()},
         f"{root}/deliveries/{{delivery_id}}/replay": {"post": writer.replay()},
     }
@@ -118,8 +123,8 @@ class _Writer:
         }
 
     def action(self, action: Action) -> dict[str, Any]:
-        looks_up = action.effect == "read"
-        failures = (*_LOOK_UP, errors.ProfileNotFound) if looks_up else _LOOK_UP
+        looks_up = action.effect == "read" and not action.free
+        failures = (*_LOOK_UP, errors.ProfileNotFound) if looks_up else _failures(action)
         answer = self._own(action.noun, action.output)
         if looks_up:
             answer["headers"] = sent(*RATE_LIMIT)
@@ -129,26 +134,35 @@ class _Writer:
             **self._reads_body(action.input),
             "responses": {
                 "200": answer,
+                **({"202": self._begun(action)} if isinstance(action, Batch) else {}),
                 **self.responses.of(413, *EVERYWHERE, errors=failures),
             },
         }
 
+    def _begun(self, batch: Batch) -> dict[str, Any]:
+        job = self._own("It goes on as a job.", batch.output)
+        example = job["content"]["application/json"]["example"]
+        more: dict[str, object] = {"state": "running", "ended_at": None, "profiles": []}
+        job["content"]["application/json"]["example"] = example | more
+        return job
+
     def search(self, search: Action) -> dict[str, Any]:
         name = f"{self.platform.key}_{search.key}"
-        found = self.responses.shared(name, self._list(search.output))
+        failures = _failures(search)
+        found = self.responses.shared(name, self._list(search))
         return {
             "get": {
                 **self._head(f"{search.key}_by_query", search.label),
                 "description": search.description,
                 "security": _EITHER_KEY,
                 "parameters": [*self._query(search.input), REQUEST_ID],
-                "responses": {"200": found, **self.responses.of(*EVERYWHERE, errors=_LOOK_UP)},
+                "responses": {"200": found, **self.responses.of(*EVERYWHERE, errors=failures)},
             },
             "post": {
                 **self._head(search.key, search.label),
                 "description": f"{search.description}\n\n{_QUERY_TOO}",
                 **self._reads_body(search.input),
-                "responses": {"200": found, **self.responses.of(413, *EVERYWHERE, errors=_LOOK_UP)},
+                "responses": {"200": found, **self.responses.of(413, *EVERYWHERE, errors=failures)},
             },
         }
 
@@ -178,19 +192,65 @@ class _Writer:
             " text that a spreadsheet would take for a formula has a `'` in front. Costs nothing.",
             **self._reads_query(_in_path("handle", _TEXT), *self._query(HistoryInput)),
             "responses": {
-                "200": self._history_answer(),
+                "200": self._as_table("The looks.", HistoryRow),
                 **self.responses.of(404, *EVERYWHERE, errors=failures),
             },
         }
 
-    def _history_answer(self) -> dict[str, Any]:
-        rows = {"type": "array", "items": self.converter.reference(HistoryRow)}
-        sample = self._sample(HistoryRow)
+    def jobs(self) -> dict[str, Any]:
+        return {
+            **self._head("jobs", "List jobs"),
+            "description": "The newest 100 jobs of this key, newest first, without their rows. Jobs"
+            " are deleted 30 days after they ended.",
+            **self._reads_query(),
+            "responses": {
+                "200": self._own_list("The jobs.", Job),
+                **self.responses.of(*EVERYWHERE, errors=_UPSTREAM),
+            },
+        }
+
+    def job(self) -> dict[str, Any]:
+        return {
+            **self._head("job", "Get a job"),
+            "description": "How it stands; the rows too, when it has ended and they fit into 4 MB."
+            " Costs nothing.",
+            **self._reads_query(_in_path("job_id", _TEXT)),
+            "responses": self._of_a_job(self._own("The job.", Job)),
+        }
+
+    def cancel(self) -> dict[str, Any]:
+        return {
+            **self._head("cancel_job", "Cancel a job"),
+            "description": "Ends it: what was looked up stays, what is being looked up is finished,"
+            " the rest is not tried. Twice is no error; one that has ended stays as it is.",
+            **self._reads_query(_in_path("job_id", _TEXT)),
+            "responses": self._of_a_job(self._own("The job.", Job)),
+        }
+
+    def job_rows(self) -> dict[str, Any]:
+        return {
+            **self._head("job_rows", "Get a job's rows"),
+            "description": "One for each distinct handle, in the order of the input, also while the"
+            " job goes on. As CSV, lists are JSON, and a text that a spreadsheet would take for a"
+            " formula has a `'` in front. Costs nothing.",
+            **self._reads_query(_in_path("job_id", _TEXT), *self._query(JobRowsInput)),
+            "responses": self._of_a_job(self._as_table("The rows.", BatchRow), errors.InvalidInput),
+        }
+
+    def _of_a_job(
+        self, answer: dict[str, Any], *more: type[errors.ConnectorError]
+    ) -> dict[str, Any]:
+        failures = (*more, errors.NotFound, *_UPSTREAM)
+        return {"200": answer, **self.responses.of(404, *EVERYWHERE, errors=failures)}
+
+    def _as_table(self, description: str, row: type[Schema]) -> dict[str, Any]:
+        rows = {"type": "array", "items": self.converter.reference(row)}
+        sample = self._sample(row)
         answer = self._paged(rows, [sample], cursor=["integer", "null"])
-        lines = (sample.keys(), map(str, sample.values()))
+        lines = (sample.keys(), map(_written, sample.values()))
         table = "".join(f"{','.join(line)}\r\n" for line in lines)
         answer["content"]["text/csv"] = {"schema": {"type": "string"}, "example": table}
-        return answer | {"description": "The looks.", "headers": sent("X-Next-Cursor")}
+        return answer | {"description": description, "headers": sent("X-Next-Cursor")}
 
     def subscribe(self) -> dict[str, Any]:
         return {
@@ -348,8 +408,12 @@ class _Writer:
             for key, text in self.converter.words(schema).items()
         ]
 
-    def _list(self, row: type[Schema]) -> dict[str, Any]:
+    def _list(self, search: Action) -> dict[str, Any]:
+        row = search.output
         rows: dict[str, Any] = {"type": "array", "items": self.converter.reference(row)}
+        if "cursor" in declared_fields(search.input):
+            answer = self._paged(rows, [self._sample(row)], cursor=["integer", "null"])
+            return answer | {"description": "The rows.", "headers": sent("X-Next-Cursor")}
         answer = self._paged(rows, [self._sample(row)], cursor="null")
         return answer | {"description": "Best match first; a miss is an empty list."}
 
@@ -373,6 +437,18 @@ class _Writer:
     def _own_words(self, sample: dict[str, Any]) -> dict[str, Any]:
         own = {"platform": self.platform.key, "request_source": self.platform.request_source}
         return sample | {key: value for key, value in own.items() if key in sample}
+
+
+def _failures(action: Action) -> tuple[type[errors.ConnectorError], ...]:
+    return (errors.InvalidInput, errors.NotFound, *_UPSTREAM) if action.free else _LOOK_UP
+
+
+def _written(value: object) -> str:
+    """As a cell holds it."""
+    if isinstance(value, (list, dict)):
+        doubled = json.dumps(value).replace('"', '""')
+        return f'"{doubled}"'
+    return "" if value is None else str(value)
 
 
 def _in_path(name: str, schema: dict[str, Any]) -> dict[str, Any]:
