@@ -43,7 +43,7 @@ def with_fault(worker: Worker, fault: str) -> Worker:
 
 def main(fault: str = "") -> None:
     worker = make_worker(Settings.from_env(os.environ))
-    worker = replace(worker, delivery_lease=LEASE, watch_lease=LEASE)
+    worker = replace(worker, delivery_lease=LEASE, watch_lease=LEASE, row_lease=LEASE)
     worker = with_fault(worker, fault)
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     print(f"{os.getpid()} is at work", flush=True)
