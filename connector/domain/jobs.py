@@ -45,7 +45,7 @@ MAX_INLINE_BYTES: Final = 4_000_000
 MAX_AT_ONCE: Final = 8
 # After the tries before the last one, where the failed one cost nothing.
 PAUSES: Final = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2))
-# A guess, until the job's own pace is known.
+# A guess, unless the job's own pace is slower.
 _SECONDS_A_LOOK: Final = 2.0
 _KEYS: Final = list(declared_fields(BatchRow))
 _JOB: Final = JobSchema(exclude=["profiles"])
@@ -225,9 +225,9 @@ def fits(rows: Sequence[Row]) -> bool:
 
 def _seconds_left(job: Job, now: datetime) -> int:
     done = job.total - job.pending
-    guess = _SECONDS_A_LOOK / MAX_AT_ONCE
-    pace = (now - job.created_at).total_seconds() / done if done and job.id else guess
-    return math.ceil(job.pending * pace)
+    so_far = (now - job.created_at).total_seconds() / done if done else 0
+    # What ended before it began, as a text that is no handle, says nothing of the pace.
+    return math.ceil(job.pending * max(so_far, _SECONDS_A_LOOK / MAX_AT_ONCE))
 
 
 def _new_row(text: str) -> NewRow:
