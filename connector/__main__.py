@@ -1,4 +1,4 @@
-"""Commands for an operator: serve, work, migrate, copy-database, keys, deliveries, export."""
+"""Commands for an operator: serve, work, migrate, copy-database, keys, deliveries, webhooks, export."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from connector.config import Settings, SettingsError
 from connector.domain.deliveries import DEAD, DELIVERED, PENDING
 from connector.generated import KINDS, generated_files, removals
 from connector.serve import serve_until_stopped
+from connector.webhook_commands import webhooks
 
 
 @click.group()
@@ -151,6 +152,7 @@ def _text_of(path: Path) -> str | None:
 
 
 bootstrap.add_operator_commands(cli)
+cli.add_command(webhooks)
 
 if __name__ == "__main__":
     cli(prog_name="python -m connector")

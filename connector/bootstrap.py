@@ -156,6 +156,11 @@ def _source(url: str) -> Engine:
 def make_worker(settings: Settings) -> Worker:
     """A worker on this database, in front of the same upstream as the connector."""
     _start_log(settings)
+    return open_watching(settings).worker(settings.worker_threads)
+
+
+def open_watching(settings: Settings) -> Watching:
+    """What a worker, or an operator's commands, are made of. Raises `SettingsError`."""
     session = new_session(pool_size=settings.worker_threads)
     engine = _engine(settings)
     if problem := _database_problem(engine):
@@ -164,7 +169,7 @@ def make_worker(settings: Settings) -> Worker:
     if not settings.profile_api_url:
         session.mount(_EMBEDDED_HOST, WSGIAdapter(_endpoint(settings, engine, session)))
     profiles = ProfileClient(address, session=session, clock=SystemClock())
-    return Watching(settings, engine, profiles).worker(settings.worker_threads)
+    return Watching(settings, engine, profiles)
 
 
 def delivery_store(settings: Settings) -> Deliveries:
@@ -251,6 +256,8 @@ def _connector(
         usage=watching.usage.of,
         describe_account=partial(describe_account, profiles=profiles),
         history=watching.history,
+        webhooks=watching.webhooks,
+        firing=watching.firing,
     )
     embedded = not settings.profile_api_url
     return create_app(
@@ -260,6 +267,7 @@ def _connector(
         notes={"worker": watching.worker_problem},
         clock=clock,
         max_deadline_seconds=settings.connector_deadline_seconds,
+        base_url=settings.connector_base_url,
     )
 
 

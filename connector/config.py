@@ -173,6 +173,12 @@ class Settings:
         _whole(1, 60),
         "Longest that a look-up may take. Set 28 behind a router that cuts at 30 s, as Heroku's does.",
     )
+    connector_base_url: str | None = _setting(
+        None,
+        kinds.String(validate=_address),
+        "Public address of the connector, as https://connector.example.com; addresses of webhooks begin"
+        " with it. Empty: the host that a request names.",
+    )
     connector_encryption_keys: str | None = _setting(
         None,
         kinds.String(validate=_encryption_keys),
@@ -203,6 +209,11 @@ class Settings:
         1000,
         _whole(0, 1_000_000_000),
         "Credits a day (UTC) that watching may spend for one API key; a look costs 2.",
+    )
+    webhook_daily_credits: int = _setting(
+        100,
+        _whole(0, 1_000_000_000),
+        "Credits a day (UTC) that an incoming webhook may spend, unless it says otherwise.",
     )
     watch_history_days: int = _setting(
         365,

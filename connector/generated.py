@@ -29,6 +29,7 @@ from schemas.history import HistoryRow
 from schemas.hooks import Hook
 from schemas.jobs import BatchHead, Job
 from schemas.video import Video
+from schemas.webhooks import Webhook, WebhookInput
 
 DOCUMENTS: Final = (
     "README.md",
@@ -37,6 +38,7 @@ DOCUMENTS: Final = (
     "docs/http.md",
     "docs/triggers.md",
     "docs/batches.md",
+    "docs/webhooks.md",
 )
 # Stands for the operator's own address, which nobody can know here.
 EXAMPLE_BASE_URL: Final = "https://connector.example.com"
@@ -53,6 +55,8 @@ def document_tables(catalog: Catalog) -> dict[str, str]:
         "hook-fields": fields_table(Hook),
         "job-fields": fields_table(Job),
         "batch-fields": fields_table(BatchHead),
+        "webhook-inputs": fields_table(WebhookInput),
+        "webhook-fields": fields_table(Webhook),
         "history-fields": fields_table(HistoryRow),
         **_platform_tables(
             catalog, "zapier", case=title_case, name=lambda step: title_case(step.label)

@@ -20,6 +20,7 @@ from connector.adapters.store.lookups import KnownProfiles
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.usage import UsageCounts
 from connector.adapters.store.watches import Watches
+from connector.adapters.store.webhooks import Webhooks as KeptWebhooks
 from connector.adapters.store.workers import Workers
 from connector.adapters.wakeups import NoWakeups
 from connector.config import Settings, SettingsError, networks_in
@@ -28,6 +29,7 @@ from connector.domain.ports import Wakeups
 from connector.domain.targets import is_denied
 from connector.services.batching import Batcher
 from connector.services.delivering import Courier
+from connector.services.firing import Firing
 from connector.services.history import Forgetting, History
 from connector.services.hooks import Hooks
 from connector.services.idempotency import Idempotency
@@ -37,6 +39,7 @@ from connector.services.polling import Polling
 from connector.services.subscribing import Subscribing
 from connector.services.usage import Meter, UsageReport
 from connector.services.watching import Watcher
+from connector.services.webhooks import Webhooks
 from connector.services.working import SWEEP_SECONDS, Worker
 from wire.http import new_session
 
@@ -120,6 +123,24 @@ class Watching:
             allow_local=settings.connector_allow_local_callbacks,
         )
         self.history = History(store=self._history, subscribing=subscribing)
+        self.kept_webhooks = KeptWebhooks(engine)
+        self.webhooks = Webhooks(
+            store=self.kept_webhooks,
+            subscribing=subscribing,
+            vault=self._vault,
+            clock=self._clock,
+            allow_local=settings.connector_allow_local_callbacks,
+            daily_credits=settings.webhook_daily_credits,
+        )
+        self.firing = Firing(
+            store=self.kept_webhooks,
+            lookups=self.lookups,
+            deliveries=self._deliveries,
+            vault=self._vault,
+            wakeups=self._wakeups,
+            clock=self._clock,
+            max_deadline_seconds=settings.connector_deadline_seconds,
+        )
 
     def worker_problem(self) -> str | None:
         """Why events are not delivered; null where they are."""

@@ -7,6 +7,7 @@ from marshmallow import Schema
 from schemas.fields import Identifier, Items, Text, WholeNumber, declared_fields, field
 
 WATCHING = "watching"
+WEBHOOKS = "webhooks"
 
 
 class _Credits(Schema):
@@ -33,7 +34,8 @@ UsageItem: type[Schema] = Schema.from_dict(
     {
         "what": field(
             Text, label="What", sample="get_profile",
-            help="What asked: an action's or search's key, or `watching`, which serves every trigger.",
+            help="What asked: an action's or search's key, `watching`, which serves every trigger, or"
+            " `webhooks`.",
         ),
         **declared_fields(_Credits),
     },

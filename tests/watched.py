@@ -20,6 +20,7 @@ from connector.adapters.store.migrate import MIGRATIONS
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.usage import UsageCounts
 from connector.adapters.store.watches import Watches
+from connector.adapters.store.webhooks import Webhooks as KeptWebhooks
 from connector.adapters.store.workers import Workers
 from connector.adapters.wakeups import NoWakeups
 from connector.domain.answers import Answer, Page, RateLimit
@@ -31,6 +32,7 @@ from connector.domain.platforms import PLATFORMS
 from connector.domain.ports import Due
 from connector.services.batching import Batcher
 from connector.services.delivering import Courier
+from connector.services.firing import Firing
 from connector.services.history import Forgetting, History
 from connector.services.hooks import Hooks
 from connector.services.jobs import Jobs
@@ -39,6 +41,7 @@ from connector.services.polling import Polling
 from connector.services.subscribing import Subscribing
 from connector.services.usage import Meter
 from connector.services.watching import Watcher
+from connector.services.webhooks import Webhooks
 
 Payload = dict[str, Any]
 WHOLE_PAGE = Page(100)
@@ -240,6 +243,24 @@ class Watching:
             wakeups=self.wakeups,
             clock=self.clock,
             allow_local=False,
+        )
+        kept_webhooks = KeptWebhooks(engine)
+        self.webhooks = Webhooks(
+            store=kept_webhooks,
+            subscribing=self.subscribing,
+            vault=self.vault,
+            clock=self.clock,
+            allow_local=False,
+            daily_credits=100,
+        )
+        self.firing = Firing(
+            store=kept_webhooks,
+            lookups=self.lookups,
+            deliveries=self.deliveries,
+            vault=self.vault,
+            wakeups=self.wakeups,
+            clock=self.clock,
+            max_deadline_seconds=60,
         )
         kept = KeptHistory(engine)
         self.history = History(store=kept, subscribing=self.subscribing)

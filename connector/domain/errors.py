@@ -62,6 +62,22 @@ class InvalidApiKey(Permanent):
     advice = "Send an active key as 'Authorization: Bearer YOUR_KEY' or 'X-API-Key: YOUR_KEY'."
 
 
+class InvalidSignature(Permanent):
+    """The caller signs the request as the webhook asks for."""
+
+    code = "invalid_signature"
+    default = "The request is not signed as this webhook asks for."
+    advice = "Sign the body as it is sent, with the webhook's own secret; nothing was charged."
+
+
+class WebhookDisabled(Permanent):
+    """The owner of the webhook mends what it depends on; nothing was done."""
+
+    code = "webhook_disabled"
+    default = "This webhook is disabled."
+    advice = "Its owner finds the reason in the list of webhooks; nothing was charged."
+
+
 class InsufficientCredits(Permanent):
     """The account's owner tops it up."""
 
@@ -87,12 +103,13 @@ class NotWatched(Permanent):
 
 
 class BudgetExceeded(Permanent):
-    """The connector's own limit on what a key may spend in a day; the upstream was not asked."""
+    """The connector's own limit on what is spent in a day; the upstream was not asked."""
 
     code = "budget_exceeded"
     default = "The credits for today are spent."
     advice = (
-        "It goes on at midnight UTC; the operator can raise WATCH_DAILY_CREDITS or DAILY_CREDITS."
+        "It goes on at midnight UTC. DAILY_CREDITS limits a key, WATCH_DAILY_CREDITS watching,"
+        " daily_credits a webhook."
     )
 
 

@@ -19,6 +19,7 @@ from connector.domain.lookups import Known
 from connector.domain.portraits import Portrait
 from connector.domain.subscriptions import ClaimedWatch, Look, Subscription, Terms, Told
 from connector.domain.usage import Asked, Spent
+from connector.domain.webhooks import Standing, Webhook
 
 
 class Clock(Protocol):
@@ -256,8 +257,44 @@ class DeliveryStore(Protocol):
     ) -> int | None:
         """Sends `event`, or the test that still waits, again; null within `pause` of the last one."""
 
+    def send(self, subscription_id: str, event: Event, now: datetime) -> int | None:
+        """Keeps `event` and its delivery; the sequence, null where the subscription is gone."""
+
     def replay(self, sequence: int, now: datetime, *, connection_id: str | None = None) -> bool:
         """Sends a delivery again; false where there is none that has ended."""
+
+
+class WebhookStore(Protocol):
+    """Incoming webhooks."""
+
+    def add(self, webhook: Webhook, token_hash: str) -> None:
+        """Keeps a new webhook."""
+
+    def by_token(self, token_hash: str) -> Standing | None:
+        """The webhook whose token has this hash."""
+
+    def find(self, connection_id: str, webhook_id: str) -> Standing | None:
+        """The connection's webhook with this id."""
+
+    def listed(self, connection_id: str | None) -> list[Standing]:
+        """The webhooks of one connection or of all, oldest first."""
+
+    def renew(
+        self, connection_id: str, webhook_id: str, token_hash: str, sealed_secret: str | None
+    ) -> bool:
+        """Puts a token and a secret in place of those before; false where there are none."""
+
+    def delete(self, connection_id: str | None, webhook_id: str) -> bool:
+        """Ends a webhook; false when there is none."""
+
+    def count_request(self, webhook_id: str, now: datetime) -> bool:
+        """Counts one request; false, and not counted, beyond what a minute allows."""
+
+    def set_aside(self, webhook_id: str, day: str, credits: int) -> bool:
+        """Takes credits out of the day's budget; false where it would not last."""
+
+    def give_back(self, webhook_id: str, day: str, credits: int) -> None:
+        """Returns what was set aside."""
 
 
 class HistoryStore(Protocol):

@@ -14,6 +14,7 @@ from schemas.fields import declared_fields, help_of, label_of, line_items
 KINDS: Mapping[type, str] = {
     fields.Text: "text",
     fields.Identifier: "text",
+    fields.Secret: "secret text",
     fields.Url: "address",
     fields.WholeNumber: "integer",
     fields.Number: "number",

@@ -55,26 +55,22 @@ class Hooks:
 
     def listed(self, caller: Caller) -> list[dict[str, Any]]:
         """The caller's subscriptions, oldest first."""
-        found = self.subscriptions.delivered(caller.connection)
+        found = list(filter(_is_hook, self.subscriptions.delivered(caller.connection)))
         if not found:
             self._explain_nothing(caller)
         return [self._row(subscription) for subscription in found]
 
     def rotate(self, subscription_id: str, caller: Caller) -> dict[str, Any]:
         """The subscription with a new secret, which is not shown again. Raises `NotFound`."""
+        found = self._found(subscription_id, caller)
         secret = new_secret()
-        rotated = self.subscribing.rotate(subscription_id, secret, caller)
-        if rotated is None:
-            self._explain_nothing(caller)
+        if self.subscribing.rotate(found.id, secret, caller) is None:
             raise NotFound("There is no such subscription.")
-        return self._row(rotated) | {"secret": secret}
+        return self._row(found) | {"secret": secret}
 
     def test(self, subscription_id: str, caller: Caller) -> dict[str, Any]:
         """Sends a sample event, free of charge. Raises `NotFound`, and `RateLimited` after another test."""
-        found = self.subscriptions.find(caller.connection, subscription_id)
-        if found is None or found.target_url is None:
-            self._explain_nothing(caller)
-            raise NotFound("There is no such subscription.")
+        found = self._found(subscription_id, caller)
         now = self.clock.now()
         event = as_test(self._sample(found, caller), random_source.token_hex(8), now)
         sequence = self.deliveries.test(found.id, event, now, pause=TEST_PAUSE)
@@ -87,6 +83,13 @@ class Hooks:
         self.wakeups.send("delivery", [sequence])
         answer: dict[str, Any] = _REPLAY.dump({"id": sequence, "state": "pending"})
         return answer
+
+    def _found(self, subscription_id: str, caller: Caller) -> Subscription:
+        found = self.subscriptions.find(caller.connection, subscription_id)
+        if found is None or not _is_hook(found):
+            self._explain_nothing(caller)
+            raise NotFound("There is no such subscription.")
+        return found
 
     def _sample(self, subscription: Subscription, caller: Caller) -> Mapping[str, Any]:
         """From what was last seen or, before the first look, as it is declared."""
@@ -145,6 +148,11 @@ class Hooks:
     def _delivery(self, values: dict[str, Any]) -> dict[str, Any]:
         row: dict[str, Any] = _DELIVERY.dump(values)
         return row
+
+
+def _is_hook(subscription: Subscription) -> bool:
+    """Whether it tells of a trigger: others carry what is no event, such as a webhook's rows."""
+    return subscription.target_url is not None and subscription.terms.trigger in _SAMPLES
 
 
 def new_secret() -> str:

@@ -15,6 +15,7 @@ from connector.web.health import Checks, health_routes
 from connector.web.routes import UseCases, platform_routes
 from connector.web.trace import register_trace
 from connector.web.viewer import Document, viewer_routes
+from connector.web.webhooks import firing_routes
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -30,8 +31,12 @@ def create_app(
     notes: Checks,
     clock: Clock,
     max_deadline_seconds: float,
+    base_url: str | None = None,
 ) -> Flask:
-    """The application. `max_deadline_seconds` caps every platform's own deadline."""
+    """The application. `max_deadline_seconds` caps every platform's own deadline.
+
+    `base_url` is its public address, where it is known.
+    """
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY_BYTES
@@ -45,9 +50,14 @@ def create_app(
     for platform in PLATFORMS:
         app.register_blueprint(
             platform_routes(
-                platform, use_cases, clock=clock, max_deadline_seconds=max_deadline_seconds
+                platform,
+                use_cases,
+                clock=clock,
+                max_deadline_seconds=max_deadline_seconds,
+                base_url=base_url,
             )
         )
+    app.register_blueprint(firing_routes(use_cases.firing, use_cases.idempotency))
     app.register_blueprint(health_routes(checks, notes))
     app.register_blueprint(viewer_routes(document))
     app.add_url_rule("/", "index", lambda: jsonify(_index(app)))

@@ -38,13 +38,25 @@ def register_idempotency(routes: Blueprint, idempotency: Idempotency, platform_k
         attempt = Attempt.of(
             f"{platform_key}:{api_key_of(request)}", key, asked + request.get_data()
         )
-        begun = idempotency.begin(attempt)
-        if isinstance(begun, Claim):
-            g.idempotent = begun
-            return None
-        response = Response(begun.body, begun.status, mimetype="application/json")
-        response.headers[REPLAYED] = "true"
-        return response
+        return begin_once(idempotency, attempt)
+
+    routes.before_request(begin)
+    remember_answers(routes, idempotency)
+
+
+def begin_once(idempotency: Idempotency, attempt: Attempt) -> Response | None:
+    """The answer of before, or null where this request is to be done, and its answer remembered."""
+    begun = idempotency.begin(attempt)
+    if isinstance(begun, Claim):
+        g.idempotent = begun
+        return None
+    response = Response(begun.body, begun.status, mimetype="application/json")
+    response.headers[REPLAYED] = "true"
+    return response
+
+
+def remember_answers(routes: Blueprint, idempotency: Idempotency) -> None:
+    """Keeps what is answered to requests that `begin_once` let through."""
 
     def end(response: Response) -> Response:
         claim: Claim | None = g.pop("idempotent", None)
@@ -56,7 +68,6 @@ def register_idempotency(routes: Blueprint, idempotency: Idempotency, platform_k
             idempotency.forget(claim)
         return response
 
-    routes.before_request(begin)
     routes.after_request(end)
 
 

@@ -23,6 +23,7 @@ from connector.web.inputs import api_key_of, load_input
 from connector.web.jobs import Jobs, add_job_routes
 from connector.web.limits import pass_on
 from connector.web.lists import listed
+from connector.web.webhooks import Firing, Webhooks, add_webhook_routes
 from schemas.catalog import CATALOG, Trigger
 from schemas.inputs import PageInput
 from schemas.universal import Choice
@@ -45,10 +46,17 @@ class UseCases:
     usage: Callable[[Caller], Result]
     describe_account: Callable[[Caller], Result]
     history: History
+    webhooks: Webhooks
+    firing: Firing
 
 
 def platform_routes(
-    platform: Platform, use_cases: UseCases, *, clock: Clock, max_deadline_seconds: float
+    platform: Platform,
+    use_cases: UseCases,
+    *,
+    clock: Clock,
+    max_deadline_seconds: float,
+    base_url: str | None,
 ) -> Blueprint:
     """Everything in the catalog, and the connection test, under `/{platform}`."""
     routes = Blueprint(platform.key, __name__, url_prefix=f"/{platform.key}")
@@ -115,6 +123,7 @@ def platform_routes(
     register_idempotency(routes, use_cases.idempotency, platform.key)
     add_hook_routes(routes, use_cases.hooks, caller, paged=platform.paged)
     add_job_routes(routes, use_cases.jobs, caller, paged=platform.paged)
+    add_webhook_routes(routes, use_cases.webhooks, caller, paged=platform.paged, base_url=base_url)
     return routes
 
 

@@ -10,8 +10,8 @@ import uuid
 from flask import Flask, Response, g, request
 
 log = logging.getLogger("connector.requests")
-# Not what may be a key, put there by mistake.
-_ID = re.compile(r"(?!sk_)[A-Za-z0-9._-]{8,64}")
+# Not what may be a key or a webhook's token, put there by mistake.
+_ID = re.compile(r"(?!sk_|wh_)[A-Za-z0-9._-]{8,64}")
 
 
 def register_trace(app: Flask) -> None:

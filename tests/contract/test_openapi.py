@@ -35,6 +35,7 @@ from schemas.history import HistoryRow
 from schemas.hooks import DeliveryRow, Hook, HookEnd, HookInput, ReplayResult
 from schemas.universal import Choice
 from schemas.video import Video
+from schemas.webhooks import Forwarded, RotateInput, Webhook, WebhookEnd, WebhookInput
 from tests.documented import METHODS, check_value, operations, resolve
 from wire.database import open_engine
 
@@ -42,10 +43,11 @@ DOCUMENT = published_document(CATALOG, with_endpoint=True)
 WITHOUT_ENDPOINT = published_document(CATALOG, with_endpoint=False)
 ENDPOINT_PATH = profile_api.app.PATH
 
-INPUTS = [item.input for item in (*CATALOG, CATALOG.universal)] + [HookInput]
+INPUTS = [item.input for item in (*CATALOG, CATALOG.universal)]
+INPUTS += [HookInput, WebhookInput, RotateInput]
 OUTPUTS = [item.output for item in (*CATALOG, CATALOG.universal)]
 OUTPUTS += [CATALOG.connection.output, Account, Choice, ErrorBody, Video, EventRow, Change]
-OUTPUTS += [Hook, HookEnd, DeliveryRow, ReplayResult, HistoryRow]
+OUTPUTS += [Hook, HookEnd, DeliveryRow, ReplayResult, HistoryRow, Webhook, WebhookEnd, Forwarded]
 
 
 def named(schema: type[Schema]) -> str:

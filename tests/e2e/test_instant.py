@@ -85,11 +85,12 @@ class Product:
             process.terminate()
             assert process.wait(60) == 0, self.log.read_text()
 
-    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "connector", *words],
             cwd=ROOT,
             env=self._environment,
+            input=given,
             capture_output=True,
             text=True,
             check=False,

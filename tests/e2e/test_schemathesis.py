@@ -83,6 +83,8 @@ def test_what_fits_is_accepted(server: Server, tmp_path: Path) -> None:
     """Through JSON, either form and the query, on every platform."""
     document = requests.get(f"{server.url}/openapi.json", timeout=60).json()
     narrowed = with_known_values(document)
+    token = narrowed["paths"]["/webhooks/{token}"]["get"]["parameters"][0]
+    token["schema"] = {"type": "string", "const": token_of_a_webhook(server)}
     run = schemathesis(
         server,
         narrowed,
@@ -92,6 +94,16 @@ def test_what_fits_is_accepted(server: Server, tmp_path: Path) -> None:
         *("--mode", "positive", "--checks", "all"),
     )
     check_nothing_found(run, narrowed, cases=300)
+
+
+def token_of_a_webhook(server: Server) -> str:
+    """Of one that may be fired as often as it takes."""
+    key, _ = server.new_key(credits=10**9, rate_limit=10**9)
+    limits = {"daily_credits": 10**9, "requests_per_minute": 6000}
+    answer = requests.post(
+        f"{server.url}/api/webhooks", json=limits, headers={"X-API-Key": key}, timeout=60
+    )
+    return str(answer.json()["url"]).rpartition("/")[2]
 
 
 HANDLE = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_.]{0,20}[a-z0-9]$"}
@@ -120,12 +132,18 @@ KNOWN_TEXTS: dict[str, dict[str, Any]] = {
     "callback_url": {"type": "string", "const": "https://hooks.example.com/2"},
     "max_age_seconds": {"type": "string", "const": "60"},
     "poll_interval_seconds": {"type": "string", "const": "900"},
+    "mode": {"type": "string", "const": "forward"},
+    "signature_style": {"type": "string", "enum": ["github", "stripe", "shopify"]},
+    "signature_header": {"type": "string", "pattern": "^[A-Za-z0-9-]{1,64}$"},
+    "daily_credits": {"type": "string", "const": "100"},
+    "requests_per_minute": {"type": "string", "const": "60"},
 }
 # Beside what is required: the sample data knows nothing without them.
 NEEDED = {
     "body": ["url", "body"],
     "inputs": ["trigger", "target_url", "inputs"],
     "thresholds": ["trigger", "target_url", "handles", "thresholds"],
+    "mode": ["mode", "target_url", "signature_style"],
 }
 KNOWN_JSON = KNOWN_TEXTS | {
     "method": {"type": ["string", "null"], "enum": ["POST", "post", None]},
@@ -152,6 +170,7 @@ def with_known_values(document: dict[str, Any]) -> dict[str, Any]:
         for content in operation.get("requestBody", {}).get("content", {}).values():
             narrow(content["schema"], KNOWN_TEXTS)
     inputs = ("ProfileInput", "ProfilesInput", "RequestInput", "HookInput", "WatchProfileInput")
+    inputs = (*inputs, "WebhookInput")
     for name in (*inputs, "ProfileApiRequest"):
         narrow(narrowed["components"]["schemas"][name], KNOWN_JSON)
     return narrowed

@@ -17,6 +17,7 @@ from connector.adapters.store.tables import Base as ConnectorBase
 from profile_api.migrate import MIGRATIONS as ENDPOINT_TABLES
 from profile_api.store import Store
 from profile_api.tables import Base as EndpointBase
+from schemas.webhooks import WebhookInput
 from tests.integration.test_delivering import database, post_video, subscribe
 from tests.postgres import Postgres
 from tests.running import ROOT, clean_environment
@@ -44,6 +45,7 @@ def old(tmp_path: Path) -> Iterator[Watching]:
         watching.jobs.look_up(
             [f"ada,x{n}" for n in range(20)], watching.caller(), max_age_seconds=0
         )
+        watching.webhooks.create(WebhookInput().load({}), watching.caller(), root="https://x/")
         yield watching
 
 

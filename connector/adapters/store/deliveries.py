@@ -141,6 +141,11 @@ class Deliveries:
         sequence: int = last.sequence
         return sequence
 
+    def send(self, subscription_id: str, event: Told, now: datetime) -> int | None:
+        """Keeps `event` and its delivery; the sequence, null where the subscription is gone."""
+        with writing(self._engine) as session:
+            return keep_event(session, subscription_id, event, to_ms(now), delivered=True)
+
     def replay(self, sequence: int, now: datetime, *, connection_id: str | None = None) -> bool:
         """Sends a delivery again, with the same id; false where there is none that has ended.
 

@@ -260,6 +260,37 @@ class UsageDay(Base):
     unsure: Mapped[int]
 
 
+class Webhook(Base):
+    """An address that looks profiles up with a connection's key; of its token only the hash is kept.
+
+    It counts its own requests, in the minute `rate_window`, and credits, on `credit_day` in UTC.
+    """
+
+    __tablename__ = "webhooks"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    connection_id: Mapped[str] = mapped_column(
+        ForeignKey("connections.id", ondelete="CASCADE"), index=True
+    )
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str | None]
+    mode: Mapped[str] = mapped_column(String(12))
+    handle_path: Mapped[str | None]
+    signature_style: Mapped[str | None] = mapped_column(String(12))
+    signature_header: Mapped[str | None] = mapped_column(String(64))
+    sealed_secret: Mapped[str | None]
+    subscription_id: Mapped[str | None] = mapped_column(
+        ForeignKey("subscriptions.id", ondelete="CASCADE"), index=True
+    )
+    daily_credits: Mapped[int]
+    requests_per_minute: Mapped[int]
+    rate_window: Mapped[int]
+    rate_count: Mapped[int]
+    credit_day: Mapped[str | None] = mapped_column(String(10))
+    credits: Mapped[int]
+    created_at: Mapped[int]
+
+
 class CreditDay(Base):
     """Credits that watching spent, or has set aside, on one day in UTC."""
 

@@ -13,6 +13,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
 from connector.domain.platforms import PLATFORMS, Platform
+from connector.exports.openapi.firing import TAG, firing_paths
 from connector.exports.openapi.headers import HEADERS, PARAMETERS
 from connector.exports.openapi.operators import operator_paths
 from connector.exports.openapi.platforms import platform_paths
@@ -23,6 +24,7 @@ from schemas.errors import ErrorBody
 from schemas.hooks import HookInput
 from schemas.inputs import DeliveriesInput, HistoryInput, PageInput
 from schemas.jobs import JobRowsInput
+from schemas.webhooks import RotateInput, WebhookInput
 
 _SECURITY_SCHEMES: Final = {
     "bearer": {
@@ -58,14 +60,15 @@ def openapi_document(catalog: Catalog, *, version: str, door: Door) -> dict[str,
         info={"description": f"{catalog.product.description}\n\n{_ABOUT}"},
         plugins=[plugin],
         servers=[{"url": "/"}],
-        tags=[*map(_tag, PLATFORMS), {"name": "operators", "description": "For operators."}],
+        tags=[*map(_tag, PLATFORMS), TAG, {"name": "operators", "description": "For operators."}],
     )
     converter = cast(SchemaConverter, plugin.converter)  # as the plugin was told to make
     read = (*catalog, *catalog.triggers, catalog.universal)
-    asked = (PageInput, HookInput, DeliveriesInput, HistoryInput, JobRowsInput)
-    converter.inputs = frozenset((*asked, *(item.input for item in read)))
+    lists = (PageInput, DeliveriesInput, HistoryInput, JobRowsInput)
+    made = (HookInput, WebhookInput, RotateInput)
+    converter.inputs = frozenset((*lists, *made, *(item.input for item in read)))
     responses = Responses(spec, door, converter.reference(ErrorBody))
-    paths = operator_paths(door, responses)
+    paths = operator_paths(door, responses) | firing_paths(converter, responses)
     for platform in PLATFORMS:
         paths |= platform_paths(catalog, platform, converter, responses)
     return _plain(spec, paths)

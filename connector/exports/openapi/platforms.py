@@ -22,6 +22,7 @@ from schemas.inputs import DeliveriesInput, HistoryInput, PageInput
 from schemas.jobs import BatchRow, Job, JobRowsInput
 from schemas.universal import Choice
 from schemas.usage import Usage
+from schemas.webhooks import RotateInput, Webhook, WebhookEnd, WebhookInput
 
 _UPSTREAM: Final = (
     errors.InvalidApiKey,
@@ -70,6 +71,12 @@ def platform_paths(
         f"{root}/jobs": {"get": writer.jobs()},
         f"{root}/jobs/{{job_id}}": {"get": writer.job(), "delete": writer.cancel()},
         f"{root}/jobs/{{job_id}}/rows": {"get": writer.job_rows()},
+        f"{root}/webhooks": {"get": writer.webhooks(), "post": writer.create_webhook()},
+        f"{root}/webhooks/{{webhook_id}}": {
+            "get": writer.webhook(),
+            "delete": writer.end_webhook(),
+        },
+        f"{root}/webhooks/{{webhook_id}}/rotate": {"post": writer.rotate_webhook()},
         f"{root}/deliveries": {"get": writer.deliveries()},
         f"{root}/deliveries/{{delivery_id}}/replay": {"post": writer.replay()},
     }
@@ -330,6 +337,67 @@ class _Writer:
             "responses": {
                 "200": self._own("It is on its way.", ReplayResult),
                 **self.responses.of(*EVERYWHERE, errors=(errors.NotFound, *_UPSTREAM)),
+            },
+        }
+
+    def create_webhook(self) -> dict[str, Any]:
+        return {
+            **self._head("create_webhook", "Make a webhook"),
+            "description": "Its address looks profiles up with this key, for whoever knows it, within"
+            f" its own limits. Address and secrets are shown once.\n\n{_QUERY_TOO}",
+            **self._reads_body(WebhookInput),
+            "responses": {
+                "201": self._own("The webhook, with its address and secrets.", Webhook),
+                **self.responses.of(413, *EVERYWHERE, errors=(errors.InvalidInput, *_UPSTREAM)),
+            },
+        }
+
+    def webhooks(self) -> dict[str, Any]:
+        return {
+            **self._head("webhooks", "List webhooks"),
+            "description": "The webhooks of this key, oldest first, without addresses and secrets.",
+            **self._reads_query(),
+            "responses": {
+                "200": self._own_list("The webhooks.", Webhook),
+                **self.responses.of(*EVERYWHERE, errors=_UPSTREAM),
+            },
+        }
+
+    def webhook(self) -> dict[str, Any]:
+        return {
+            **self._head("webhook", "Get a webhook"),
+            "description": "The webhook as it stands, without its address and secrets.",
+            **self._reads_query(_in_path("webhook_id", _TEXT)),
+            "responses": {
+                "200": self._own("The webhook.", Webhook),
+                **self.responses.of(404, *EVERYWHERE, errors=(errors.NotFound, *_UPSTREAM)),
+            },
+        }
+
+    def rotate_webhook(self) -> dict[str, Any]:
+        reads = self._reads_body(RotateInput)
+        reads["parameters"] = [_in_path("webhook_id", _TEXT), *reads["parameters"]]
+        reads["requestBody"]["required"] = False
+        failures = (errors.InvalidInput, errors.NotFound, *_UPSTREAM)
+        return {
+            **self._head("rotate_webhook", "Replace a webhook's address"),
+            "description": "The address, and the secret that callers sign with, end at once. What is"
+            " sent to a target is signed with the secret before as well, for 24 hours.",
+            **reads,
+            "responses": {
+                "200": self._own("The webhook, with its new address and secrets.", Webhook),
+                **self.responses.of(404, 413, *EVERYWHERE, errors=failures),
+            },
+        }
+
+    def end_webhook(self) -> dict[str, Any]:
+        return {
+            **self._head("end_webhook", "End a webhook"),
+            "description": "Its address is unknown at once. Twice is no error.",
+            **self._reads_query(_in_path("webhook_id", _TEXT)),
+            "responses": {
+                "200": self._own("Whether it was there.", WebhookEnd),
+                **self.responses.of(404, *EVERYWHERE, errors=_UPSTREAM),
             },
         }
 

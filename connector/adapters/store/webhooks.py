@@ -1,0 +1,126 @@
+"""Incoming webhooks: made, found by the hash of their token, counted, ended."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Engine, case, delete, insert, or_, select, update
+
+from connector.adapters.store.tables import Connection, Subscription
+from connector.adapters.store.tables import Webhook as Row
+from connector.adapters.store.time import from_ms, to_ms
+from connector.domain.subscriptions import ACTIVE
+from connector.domain.webhooks import Standing, Webhook
+from wire.database import reading, writing
+
+_MINUTE: Final = 60_000
+_KEPT: Final = [field.name for field in fields(Webhook)]
+
+
+class Webhooks:
+    """The part of the store that knows who may look up without a key of their own."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def add(self, webhook: Webhook, token_hash: str) -> None:
+        """Keeps a new webhook."""
+        values = asdict(webhook) | {"created_at": to_ms(webhook.created_at)}
+        counts = {"rate_window": 0, "rate_count": 0, "credits": 0}
+        with writing(self._engine) as session:
+            session.execute(insert(Row).values(token_hash=token_hash, **values, **counts))
+
+    def by_token(self, token_hash: str) -> Standing | None:
+        """The webhook whose token has this hash."""
+        return next(iter(self._found(Row.token_hash == token_hash)), None)
+
+    def find(self, connection_id: str, webhook_id: str) -> Standing | None:
+        """The connection's webhook with this id."""
+        mine = (Row.connection_id == connection_id, Row.id == webhook_id)
+        return next(iter(self._found(*mine)), None)
+
+    def listed(self, connection_id: str | None) -> list[Standing]:
+        """The webhooks of one connection or of all, oldest first."""
+        return self._found(*_of(connection_id))
+
+    def _found(self, *wanted: ColumnElement[bool]) -> list[Standing]:
+        query = (
+            select(Row.__table__, Connection.platform, Connection.sealed_key, *_TARGET)
+            .join(Connection, Connection.id == Row.connection_id)
+            .outerjoin(Subscription, Subscription.id == Row.subscription_id)
+            .where(*wanted)
+            .order_by(Row.created_at, Row.id)
+        )
+        with reading(self._engine) as session:
+            return [_standing(row) for row in session.execute(query)]
+
+    def renew(
+        self, connection_id: str, webhook_id: str, token_hash: str, sealed_secret: str | None
+    ) -> bool:
+        """Puts a token, and a secret of callers, in place of those before; false where there are none."""
+        mine = update(Row).where(Row.connection_id == connection_id, Row.id == webhook_id)
+        values = {"token_hash": token_hash, "sealed_secret": sealed_secret}
+        with writing(self._engine) as session:
+            return session.execute(mine.values(values)).rowcount > 0
+
+    def delete(self, connection_id: str | None, webhook_id: str) -> bool:
+        """Ends a webhook, with what was still to be sent; false when there is none."""
+        gone = delete(Row).where(Row.id == webhook_id, *_of(connection_id))
+        with writing(self._engine) as session:
+            row = session.execute(gone.returning(Row.subscription_id)).first()
+            if row is not None:
+                carrier = Subscription.id == row.subscription_id
+                session.execute(delete(Subscription).where(carrier))
+        return row is not None
+
+    def count_request(self, webhook_id: str, now: datetime) -> bool:
+        """Counts one request; false, and not counted, beyond what a minute allows."""
+        window = to_ms(now) // _MINUTE
+        same = Row.rate_window == window
+        counted = (
+            update(Row)
+            .where(Row.id == webhook_id, or_(~same, Row.rate_count < Row.requests_per_minute))
+            .values(rate_window=window, rate_count=case((same, Row.rate_count + 1), else_=1))
+        )
+        with writing(self._engine) as session:
+            return session.execute(counted).rowcount > 0
+
+    def set_aside(self, webhook_id: str, day: str, credits: int) -> bool:
+        """Takes credits out of the day's budget; false, and nothing taken, where it would not last."""
+        spent = case((Row.credit_day == day, Row.credits), else_=0)
+        taken = (
+            update(Row)
+            .where(Row.id == webhook_id, spent + credits <= Row.daily_credits)
+            .values(credit_day=day, credits=spent + credits)
+        )
+        with writing(self._engine) as session:
+            return session.execute(taken).rowcount > 0
+
+    def give_back(self, webhook_id: str, day: str, credits: int) -> None:
+        """Returns what was set aside for a look-up that cost nothing."""
+        same = (Row.id == webhook_id, Row.credit_day == day)
+        with writing(self._engine) as session:
+            session.execute(update(Row).where(*same).values(credits=Row.credits - credits))
+
+
+_TARGET: Final = (Subscription.target_url, Subscription.state, Subscription.reason)
+
+
+def _of(connection_id: str | None) -> tuple[ColumnElement[bool], ...]:
+    return () if connection_id is None else (Row.connection_id == connection_id,)
+
+
+def _standing(row: Any) -> Standing:
+    kept = {name: getattr(row, name) for name in _KEPT}
+    return Standing(
+        webhook=Webhook(**kept | {"created_at": from_ms(row.created_at)}),
+        platform=row.platform,
+        sealed_key=row.sealed_key,
+        target_url=row.target_url,
+        state=row.state or ACTIVE,
+        reason=row.reason,
+        credit_day=row.credit_day,
+        credits=row.credits,
+    )

@@ -1,0 +1,128 @@
+"""Firing an incoming webhook: whoever knows the address looks up with the key of who made it.
+
+What is refused costs nothing. What may have been charged counts against the webhook's day.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from connector.domain.answers import CREDITS_PER_LOOKUP
+from connector.domain.callers import Caller
+from connector.domain.deadlines import Deadline
+from connector.domain.errors import (
+    MAYBE_CHARGED,
+    BudgetExceeded,
+    ConnectorError,
+    InvalidApiKey,
+    NotFound,
+    RateLimited,
+    Unreadable,
+    WebhookDisabled,
+)
+from connector.domain.events import Event
+from connector.domain.inbound import handle_in
+from connector.domain.lookups import Found
+from connector.domain.platforms import PLATFORMS
+from connector.domain.ports import Clock, DeliveryStore, Vault, Wakeups, WebhookStore
+from connector.domain.signatures import Signature
+from connector.domain.subscriptions import ACTIVE
+from connector.domain.webhooks import Admitted, Fired, Sent, Standing, token_hash
+from connector.services.lookups import Lookups
+from schemas.usage import WEBHOOKS
+
+_FRESH_SECONDS: Final = 60
+_PLATFORMS: Final = {platform.key: platform for platform in PLATFORMS}
+_UNREADABLE: Final = "What was stored for this webhook can't be read any more."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Firing:
+    """Admits requests, and does what they ask for. `max_deadline_seconds` caps each platform's own."""
+
+    store: WebhookStore
+    lookups: Lookups
+    deliveries: DeliveryStore
+    vault: Vault
+    wakeups: Wakeups
+    clock: Clock
+    max_deadline_seconds: float
+
+    def admit(self, token: str, sent: Sent) -> Admitted:
+        """The webhook with this token, once the request is found to be signed and not too much.
+
+        Raises `NotFound`, `InvalidSignature`, `RateLimited` or `WebhookDisabled`.
+        """
+        standing = self.store.by_token(token_hash(token))
+        if standing is None:
+            raise NotFound("There is no such webhook.")
+        message_id = self._check_signature(standing, sent)
+        now = self.clock.now()
+        if not self.store.count_request(standing.webhook.id, now):
+            raise RateLimited(
+                f"This webhook takes {standing.webhook.requests_per_minute} requests a minute.",
+                retry_after_seconds=60 - now.second,
+            )
+        if standing.state != ACTIVE:
+            raise WebhookDisabled(f"This webhook is disabled. {standing.reason or ''}".strip())
+        return Admitted(standing, sent.attempt(standing.webhook, message_id))
+
+    def _check_signature(self, standing: Standing, sent: Sent) -> str:
+        webhook = standing.webhook
+        if not (webhook.signature_style and webhook.signature_header and webhook.sealed_secret):
+            return ""
+        secret = self._opened(webhook.sealed_secret)
+        signature = Signature(webhook.signature_style, webhook.signature_header, secret)
+        return signature.check(sent.signed, self.clock.now())
+
+    def run(self, admitted: Admitted, given: Sequence[Any]) -> Fired:
+        """Looks up the handle in what is `given`, and answers or sends on what was found."""
+        webhook = admitted.standing.webhook
+        handle = handle_in(given, webhook.handle_path)
+        found = self._paid(admitted.standing, handle)
+        if webhook.subscription_id is None:
+            return Fired(found.row, found.rate_limit)
+        event = Event(f"webhook:{secrets.token_hex(16)}", found.row)
+        sequence = self.deliveries.send(webhook.subscription_id, event, self.clock.now())
+        if sequence is None:
+            raise NotFound("The webhook was ended meanwhile.")
+        self.wakeups.send("delivery", [sequence])
+        return Fired(found.row, found.rate_limit, sequence)
+
+    def _paid(self, standing: Standing, handle: str) -> Found:
+        """The profile, within the day's budget."""
+        webhook, caller = standing.webhook, self._owner(standing)
+        day = f"{self.clock.now():%Y-%m-%d}"
+        if not self.store.set_aside(webhook.id, day, CREDITS_PER_LOOKUP):
+            raise BudgetExceeded(
+                f"This webhook has spent its {webhook.daily_credits} credits for today (UTC)."
+            )
+        try:
+            found = self.lookups.fetch(
+                handle, caller, max_age_seconds=_FRESH_SECONDS, what=WEBHOOKS
+            )
+        except ConnectorError as error:
+            if not isinstance(error, MAYBE_CHARGED):
+                self.store.give_back(webhook.id, day, CREDITS_PER_LOOKUP)
+            if isinstance(error, InvalidApiKey):
+                # Who fires it has no key to mend.
+                raise WebhookDisabled("The API key of this webhook works no more.") from error
+            raise
+        if found.cached:
+            self.store.give_back(webhook.id, day, CREDITS_PER_LOOKUP)
+        return found
+
+    def _owner(self, standing: Standing) -> Caller:
+        platform = _PLATFORMS[standing.platform]
+        seconds = min(platform.deadline_seconds, self.max_deadline_seconds)
+        deadline = Deadline(seconds, self.clock.monotonic)
+        return Caller(platform, deadline, self._opened(standing.sealed_key))
+
+    def _opened(self, sealed: str) -> str:
+        try:
+            return self.vault.open(sealed)
+        except Unreadable as exc:
+            raise WebhookDisabled(_UNREADABLE) from exc

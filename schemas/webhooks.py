@@ -1,0 +1,167 @@
+"""Incoming webhooks: what making one takes, how it stands, and what firing it answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, validate, validates_schema
+
+from schemas.fields import (
+    Identifier,
+    Secret,
+    Text,
+    Timestamp,
+    Url,
+    WholeNumber,
+    declared_fields,
+    field,
+)
+from schemas.hooks import HookEnd, ReplayResult
+from schemas.profile import SAMPLE_FETCHED_AT
+
+ANSWER = "answer"
+FORWARD = "forward"
+MODES = {ANSWER: "Answer with the row", FORWARD: "Send the row to a target"}
+STANDARD, GITHUB, STRIPE, SHOPIFY = "standard", "github", "stripe", "shopify"
+STYLES = {STANDARD: "Standard Webhooks", GITHUB: "GitHub", STRIPE: "Stripe", SHOPIFY: "Shopify"}
+_SAMPLE_ID = "6f1d2c3b4a5968778695a4b3c2d1e0f9"
+
+
+class RotateInput(Schema):
+    """What replacing a webhook's token takes."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    signature_secret = field(
+        Secret,
+        label="Signature secret", sample="It's a Secret to Everybody", load_default=None,
+        validate=validate.Length(8, 512),
+        help="The secret that callers sign with, where they chose it. Empty: a new one is made.",
+    )
+
+
+class WebhookInput(Schema):
+    """A webhook to make."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    name = field(
+        Text,
+        label="Name", sample="Sign-up form", load_default=None, validate=validate.Length(max=100),
+        help="What to call it in lists.",
+    )
+    mode = field(
+        Text,
+        label="Mode", sample=FORWARD, load_default=ANSWER, choices=MODES,
+        help="`answer` gives the row to whoever fires it; `forward` sends it to the target.",
+    )
+    target_url = field(
+        Text,
+        label="Target URL", sample="https://hooks.example.com/1", load_default=None,
+        help="Where `forward` sends rows: https, on a host that the internet can reach.",
+    )
+    handle_path = field(
+        Text,
+        label="Path to the handle", sample="data.user.name", load_default=None,
+        validate=validate.Length(max=200),
+        help="Where the handle stands in what is sent, such as data.user.name or items.0.handle."
+        " Empty: it is looked for under the usual names.",
+    )
+    signature_style = field(
+        Text,
+        label="Signature style", sample=GITHUB, load_default=None, choices=STYLES,
+        help="How callers have to sign. Empty: whoever knows the address may fire it.",
+    )
+    signature_header = field(
+        Text,
+        label="Signature header", sample="X-Hub-Signature-256", load_default=None,
+        validate=validate.Regexp(r"^[A-Za-z0-9-]{1,64}$", error="Not the name of a header."),
+        help="The header that holds the signature. Empty: the one of the style.",
+    )
+    signature_secret = declared_fields(RotateInput)["signature_secret"]
+    daily_credits = field(
+        WholeNumber,
+        label="Daily credits", sample=100, load_default=None,
+        validate=validate.Range(0, 1_000_000_000),
+        help="Credits that it may spend on one day (UTC). Empty: the connector's own limit.",
+    )
+    requests_per_minute = field(
+        WholeNumber,
+        label="Requests per minute", sample=60, load_default=60, validate=validate.Range(1, 6000),
+        help="How often it may be fired in a minute.",
+    )
+
+    @validates_schema
+    def _fits_together(self, data: dict[str, Any], **_: Any) -> None:
+        if (data["mode"] == FORWARD) != bool(data["target_url"]):
+            raise ValidationError("Give it with the mode forward, and only then.", "target_url")
+        for key in ("signature_header", "signature_secret"):
+            if data[key] and not data["signature_style"]:
+                raise ValidationError("Give a signature_style with it.", key)
+
+
+_INPUT = declared_fields(WebhookInput)
+
+
+class Webhook(Schema):
+    """A webhook as it stands."""
+
+    id = field(Identifier, label="Webhook ID", sample=_SAMPLE_ID, help="Names the webhook, to end it.")
+    name = _INPUT["name"]
+    mode = field(Text, label="Mode", sample=FORWARD, help="`answer` or `forward`.")
+    target_url = field(
+        Url, label="Target URL", sample="https://hooks.example.com/1", help="Where rows are sent.",
+    )
+    handle_path = _INPUT["handle_path"]
+    signature_style = field(
+        Text, label="Signature style", sample=GITHUB, help="How callers have to sign, if at all.",
+    )
+    signature_header = field(
+        Text, label="Signature header", sample="X-Hub-Signature-256",
+        help="The header that holds the signature.",
+    )
+    daily_credits = field(
+        WholeNumber, label="Daily credits", sample=100,
+        help="Credits that it may spend on one day (UTC).",
+    )
+    credits_today = field(
+        WholeNumber, label="Credits today", sample=4, help="Credits that it has spent today (UTC).",
+    )
+    requests_per_minute = field(
+        WholeNumber, label="Requests per minute", sample=60,
+        help="How often it may be fired in a minute.",
+    )
+    state = field(
+        Text, label="State", sample="active",
+        help="`active`, or `disabled` when the target wants no more or never answers.",
+    )
+    reason = field(Text, label="Reason", sample=None, help="Why it is disabled.")
+    url = field(
+        Url, label="Webhook URL",
+        sample="https://connector.example.com/webhooks/wh_dGhpcy1pcy1hLXNhbXBsZS1hbmQtb3BlbnMtbm90aGluZw",
+        help="The secret address that fires it. Shown once, when it is new.",
+    )
+    signature_secret = field(
+        Text, label="Signature secret", sample="It's a Secret to Everybody",
+        help="What callers sign with. Shown once, when it is new.",
+    )
+    secret = field(
+        Text, label="Signing secret", sample="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        help="Verifies what is sent to the target by Standard Webhooks. Shown once, when it is new.",
+    )
+    created_at = field(
+        Timestamp, label="Created at", sample=SAMPLE_FETCHED_AT, help="When the webhook was made.",
+    )
+
+
+class WebhookEnd(Schema):
+    """What ending a webhook answers, also when there was none left."""
+
+    id = field(Identifier, label="Webhook ID", sample=_SAMPLE_ID, help="The webhook that was named.")
+    deleted = declared_fields(HookEnd)["deleted"]
+
+
+class Forwarded(ReplayResult):
+    """What firing a webhook answers whose rows are sent to a target: the delivery that follows."""
