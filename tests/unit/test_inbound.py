@@ -158,7 +158,7 @@ def test_monsters_are_looked_at_in_part(monster: str) -> None:
     twice_tried, twice = work(MONSTERS[monster](4_000))
     assert twice_tried <= 2 * tried + 20
     assert twice <= 2 * characters + 20
-    tried, characters = work(MONSTERS[monster](70_000))
+    tried, characters = work(MONSTERS[monster](40_000))
     assert tried <= 10 * MAX_NODES
     assert characters <= 2 * 1024 * 1024
 
