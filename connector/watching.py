@@ -139,7 +139,9 @@ class Watching:
             vault=self._vault,
             wakeups=self._wakeups,
             clock=self._clock,
+            jobs=self.jobs,
             max_deadline_seconds=settings.connector_deadline_seconds,
+            allow_local=settings.connector_allow_local_callbacks,
         )
 
     def worker_problem(self) -> str | None:

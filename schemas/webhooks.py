@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, validate, validates_schema
 
 from schemas.fields import (
+    Flag,
     Identifier,
     Secret,
     Text,
@@ -16,12 +17,17 @@ from schemas.fields import (
     declared_fields,
     field,
 )
-from schemas.hooks import HookEnd, ReplayResult
+from schemas.hooks import HookEnd
 from schemas.profile import SAMPLE_FETCHED_AT
 
 ANSWER = "answer"
 FORWARD = "forward"
-MODES = {ANSWER: "Answer with the row", FORWARD: "Send the row to a target"}
+CALLBACK = "callback"
+MODES = {
+    ANSWER: "Answer with the row",
+    FORWARD: "Send the row to a target",
+    CALLBACK: "Answer with a job, and call back",
+}
 STANDARD, GITHUB, STRIPE, SHOPIFY = "standard", "github", "stripe", "shopify"
 STYLES = {STANDARD: "Standard Webhooks", GITHUB: "GitHub", STRIPE: "Stripe", SHOPIFY: "Shopify"}
 _SAMPLE_ID = "6f1d2c3b4a5968778695a4b3c2d1e0f9"
@@ -55,12 +61,19 @@ class WebhookInput(Schema):
     mode = field(
         Text,
         label="Mode", sample=FORWARD, load_default=ANSWER, choices=MODES,
-        help="`answer` gives the row to whoever fires it; `forward` sends it to the target.",
+        help="`answer` gives the row to whoever fires it; `forward` sends it to the target; `callback`"
+        " answers at once with a job, whose result is sent when it is there.",
     )
     target_url = field(
         Text,
         label="Target URL", sample="https://hooks.example.com/1", load_default=None,
-        help="Where `forward` sends rows: https, on a host that the internet can reach.",
+        help="Where `forward` sends rows, and `callback` results: https, on a host that the internet can"
+        " reach.",
+    )
+    callers_choose = field(
+        Flag,
+        label="Callers choose the target", sample=False, load_default=False, allow_none=False,
+        help="Whether a request may name another `callback_url`, only with the mode `callback`.",
     )
     handle_path = field(
         Text,
@@ -95,8 +108,11 @@ class WebhookInput(Schema):
 
     @validates_schema
     def _fits_together(self, data: dict[str, Any], **_: Any) -> None:
-        if (data["mode"] == FORWARD) != bool(data["target_url"]):
-            raise ValidationError("Give it with the mode forward, and only then.", "target_url")
+        mode, target, choose = data["mode"], data["target_url"], data["callers_choose"]
+        if choose and mode != CALLBACK:
+            raise ValidationError("Give it with the mode callback, and only then.", "callers_choose")
+        if bool(target) == (mode == ANSWER) and not choose:
+            raise ValidationError(f"Give it with the mode {FORWARD} or {CALLBACK}.", "target_url")
         for key in ("signature_header", "signature_secret"):
             if data[key] and not data["signature_style"]:
                 raise ValidationError("Give a signature_style with it.", key)
@@ -110,10 +126,11 @@ class Webhook(Schema):
 
     id = field(Identifier, label="Webhook ID", sample=_SAMPLE_ID, help="Names the webhook, to end it.")
     name = _INPUT["name"]
-    mode = field(Text, label="Mode", sample=FORWARD, help="`answer` or `forward`.")
+    mode = field(Text, label="Mode", sample=FORWARD, help="`answer`, `forward` or `callback`.")
     target_url = field(
         Url, label="Target URL", sample="https://hooks.example.com/1", help="Where rows are sent.",
     )
+    callers_choose = _INPUT["callers_choose"]
     handle_path = _INPUT["handle_path"]
     signature_style = field(
         Text, label="Signature style", sample=GITHUB, help="How callers have to sign, if at all.",
@@ -163,5 +180,18 @@ class WebhookEnd(Schema):
     deleted = declared_fields(HookEnd)["deleted"]
 
 
-class Forwarded(ReplayResult):
-    """What firing a webhook answers whose rows are sent to a target: the delivery that follows."""
+class Accepted(Schema):
+    """What firing a webhook answers that does not answer the row."""
+
+    id = field(
+        Identifier, label="ID", sample="4711",
+        help="The delivery that carries the row to the target, or the job that looks it up.",
+    )
+    state = field(
+        Text, label="State", sample="pending",
+        help="`pending`: the delivery is on its way; `running`: the job goes on.",
+    )
+    secret = field(
+        Text, label="Signing secret", sample=None,
+        help="Verifies the callback to an address that the request named. Shown once.",
+    )

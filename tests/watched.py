@@ -260,7 +260,9 @@ class Watching:
             vault=self.vault,
             wakeups=self.wakeups,
             clock=self.clock,
+            jobs=self.jobs,
             max_deadline_seconds=60,
+            allow_local=False,
         )
         kept = KeptHistory(engine)
         self.history = History(store=kept, subscribing=self.subscribing)

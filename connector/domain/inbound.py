@@ -41,6 +41,12 @@ def handle_in(sent: Sequence[Any], path: str | None) -> str:
     raise refused or InvalidInput(_looked_for(path))
 
 
+def callback_url_in(sent: Sequence[Any]) -> str | None:
+    """The address that a request names for its answer, beside all else."""
+    found = (value.get("callback_url") for value in sent if isinstance(value, Mapping))
+    return next((url for url in found if url and isinstance(url, str)), None)
+
+
 def _candidates(sent: Sequence[Any], path: str | None) -> Iterator[str]:
     for value in sent:
         found = [_at(value, path)] if path else _named(value)

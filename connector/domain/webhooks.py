@@ -24,6 +24,7 @@ class Webhook:
     connection_id: str
     name: str | None
     mode: str
+    callers_choose: bool
     handle_path: str | None
     signature_style: str | None
     signature_header: str | None
@@ -73,12 +74,21 @@ class Admitted:
 
 
 @dataclass(frozen=True)
+class Accepted:
+    """A delivery or a job. `secret` signs the callback to an address that the request named."""
+
+    id: str
+    state: str
+    secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
 class Fired:
-    """What came of it: the row, or the delivery that carries it to the target."""
+    """What came of it: the row, or the delivery or job that `accepted` names."""
 
     row: Any
     rate_limit: RateLimit | None
-    delivery: int | None = None
+    accepted: Accepted | None = None
 
 
 def token_hash(token: str) -> str:

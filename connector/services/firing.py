@@ -13,26 +13,32 @@ from typing import Any, Final
 from connector.domain.answers import CREDITS_PER_LOOKUP
 from connector.domain.callers import Caller
 from connector.domain.deadlines import Deadline
+from connector.domain.deliveries import PENDING
 from connector.domain.errors import (
     MAYBE_CHARGED,
     BudgetExceeded,
     ConnectorError,
     InvalidApiKey,
+    InvalidInput,
     NotFound,
     RateLimited,
     Unreadable,
     WebhookDisabled,
 )
 from connector.domain.events import Event
-from connector.domain.inbound import handle_in
+from connector.domain.inbound import callback_url_in, handle_in
+from connector.domain.jobs import RUNNING, NewRow
 from connector.domain.lookups import Found
 from connector.domain.platforms import PLATFORMS
 from connector.domain.ports import Clock, DeliveryStore, Vault, Wakeups, WebhookStore
 from connector.domain.signatures import Signature
 from connector.domain.subscriptions import ACTIVE
-from connector.domain.webhooks import Admitted, Fired, Sent, Standing, token_hash
+from connector.domain.targets import checked_target
+from connector.domain.webhooks import Accepted, Admitted, Fired, Sent, Standing, Webhook, token_hash
+from connector.services.jobs import Jobs
 from connector.services.lookups import Lookups
 from schemas.usage import WEBHOOKS
+from schemas.webhooks import CALLBACK
 
 _FRESH_SECONDS: Final = 60
 _PLATFORMS: Final = {platform.key: platform for platform in PLATFORMS}
@@ -41,7 +47,10 @@ _UNREADABLE: Final = "What was stored for this webhook can't be read any more."
 
 @dataclass(frozen=True, kw_only=True)
 class Firing:
-    """Admits requests, and does what they ask for. `max_deadline_seconds` caps each platform's own."""
+    """Admits requests, and does what they ask for. `allow_local` is for trials.
+
+    `max_deadline_seconds` caps each platform's own.
+    """
 
     store: WebhookStore
     lookups: Lookups
@@ -49,7 +58,9 @@ class Firing:
     vault: Vault
     wakeups: Wakeups
     clock: Clock
+    jobs: Jobs
     max_deadline_seconds: float
+    allow_local: bool
 
     def admit(self, token: str, sent: Sent) -> Admitted:
         """The webhook with this token, once the request is found to be signed and not too much.
@@ -80,9 +91,11 @@ class Firing:
         return signature.check(sent.signed, self.clock.now())
 
     def run(self, admitted: Admitted, given: Sequence[Any]) -> Fired:
-        """Looks up the handle in what is `given`, and answers or sends on what was found."""
+        """Looks up the handle in what is `given`: answers what was found, sends it on, or calls back."""
         webhook = admitted.standing.webhook
         handle = handle_in(given, webhook.handle_path)
+        if webhook.mode == CALLBACK:
+            return Fired(None, None, self._start(admitted.standing, handle, given))
         found = self._paid(admitted.standing, handle)
         if webhook.subscription_id is None:
             return Fired(found.row, found.rate_limit)
@@ -91,16 +104,37 @@ class Firing:
         if sequence is None:
             raise NotFound("The webhook was ended meanwhile.")
         self.wakeups.send("delivery", [sequence])
-        return Fired(found.row, found.rate_limit, sequence)
+        return Fired(found.row, found.rate_limit, Accepted(str(sequence), PENDING))
+
+    def _start(self, standing: Standing, handle: str, given: Sequence[Any]) -> Accepted:
+        """A job of one row. It counts as paid, since nobody knows yet what it costs."""
+        webhook = standing.webhook
+        url = callback_url_in(given) if webhook.callers_choose else None
+        if url:
+            checked_target(url, allow_local=self.allow_local, name="callback_url")
+        elif webhook.subscription_id is None:
+            raise InvalidInput("callback_url: Missing data for required field.")
+        self._set_aside(webhook, f"{self.clock.now():%Y-%m-%d}")
+        started = self.jobs.start(
+            [NewRow(handle)],
+            webhook.connection_id,
+            max_age_seconds=_FRESH_SECONDS,
+            callback_url=url,
+            callback_id=None if url else webhook.subscription_id,
+        )
+        return Accepted(started.id, RUNNING, started.secret)
+
+    def _set_aside(self, webhook: Webhook, day: str) -> None:
+        if not self.store.set_aside(webhook.id, day, CREDITS_PER_LOOKUP):
+            raise BudgetExceeded(
+                f"This webhook has spent its {webhook.daily_credits} credits for today (UTC)."
+            )
 
     def _paid(self, standing: Standing, handle: str) -> Found:
         """The profile, within the day's budget."""
         webhook, caller = standing.webhook, self._owner(standing)
         day = f"{self.clock.now():%Y-%m-%d}"
-        if not self.store.set_aside(webhook.id, day, CREDITS_PER_LOOKUP):
-            raise BudgetExceeded(
-                f"This webhook has spent its {webhook.daily_credits} credits for today (UTC)."
-            )
+        self._set_aside(webhook, day)
         try:
             found = self.lookups.fetch(
                 handle, caller, max_age_seconds=_FRESH_SECONDS, what=WEBHOOKS

@@ -114,15 +114,16 @@ class Jobs:
         *,
         max_age_seconds: int,
         callback_url: str | None = None,
+        callback_id: str | None = None,
         lease: timedelta | None = None,
     ) -> Started:
         """A job for a connection whose key is kept. `callback_url` was checked.
 
-        With a `lease` its rows are the caller's to look up until then, else they are due.
+        Where it is called back by a subscription that is there already, `callback_id` names it. With a
+        `lease` its rows are the caller's to look up until then, else they are due.
         """
         now = self.clock.now()
         secret = new_secret() if callback_url else None
-        callback_id = None
         if callback_url and secret:
             callback_id = self.subscriptions.subscribe(
                 connection_id,

@@ -45,6 +45,7 @@ class Webhooks:
             connection_id=caller.connection,
             name=asked["name"],
             mode=asked["mode"],
+            callers_choose=asked["callers_choose"],
             handle_path=asked["handle_path"],
             signature_style=style,
             signature_header=asked["signature_header"] or (HEADERS[style] if style else None),

@@ -16,12 +16,12 @@ from connector.web.idempotency import HEADER, Idempotency, begin_once, remember_
 from connector.web.inputs import load_input
 from connector.web.limits import pass_on
 from connector.web.lists import listed
-from schemas.webhooks import Forwarded, RotateInput, WebhookInput
+from schemas.webhooks import Accepted, RotateInput, WebhookInput
 from wire.json_text import parse_json
 
 _METHODS: Final = ["GET", "POST"]
 _FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
-_FORWARDED: Final = Forwarded()
+_ACCEPTED: Final = Accepted()
 
 
 class Webhooks(Protocol):
@@ -118,9 +118,9 @@ def firing_routes(firing: Firing, idempotency: Idempotency) -> Blueprint:
 
 
 def _answer(fired: Fired) -> Response:
-    if fired.delivery is None:
+    if fired.accepted is None:
         return pass_on(fired.rate_limit, jsonify(fired.row))
-    response = jsonify(_FORWARDED.dump({"id": fired.delivery, "state": "pending"}))
+    response = jsonify(_ACCEPTED.dump(fired.accepted))
     response.status_code = 202
     return response
 

@@ -35,7 +35,7 @@ from schemas.history import HistoryRow
 from schemas.hooks import DeliveryRow, Hook, HookEnd, HookInput, ReplayResult
 from schemas.universal import Choice
 from schemas.video import Video
-from schemas.webhooks import Forwarded, RotateInput, Webhook, WebhookEnd, WebhookInput
+from schemas.webhooks import Accepted, RotateInput, Webhook, WebhookEnd, WebhookInput
 from tests.documented import METHODS, check_value, operations, resolve
 from wire.database import open_engine
 
@@ -47,7 +47,7 @@ INPUTS = [item.input for item in (*CATALOG, CATALOG.universal)]
 INPUTS += [HookInput, WebhookInput, RotateInput]
 OUTPUTS = [item.output for item in (*CATALOG, CATALOG.universal)]
 OUTPUTS += [CATALOG.connection.output, Account, Choice, ErrorBody, Video, EventRow, Change]
-OUTPUTS += [Hook, HookEnd, DeliveryRow, ReplayResult, HistoryRow, Webhook, WebhookEnd, Forwarded]
+OUTPUTS += [Hook, HookEnd, DeliveryRow, ReplayResult, HistoryRow, Webhook, WebhookEnd, Accepted]
 
 
 def named(schema: type[Schema]) -> str:

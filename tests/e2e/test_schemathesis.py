@@ -134,6 +134,7 @@ KNOWN_TEXTS: dict[str, dict[str, Any]] = {
     "max_age_seconds": {"type": "string", "const": "60"},
     "poll_interval_seconds": {"type": "string", "const": "900"},
     "mode": {"type": "string", "const": "forward"},
+    "callers_choose": {"type": "string", "const": "false"},
     "signature_style": {"type": "string", "enum": ["github", "stripe", "shopify"]},
     "signature_header": {"type": "string", "pattern": "^[A-Za-z0-9-]{1,64}$"},
     "daily_credits": {"type": "string", "const": "100"},
@@ -147,6 +148,7 @@ NEEDED = {
     "mode": ["mode", "target_url", "signature_style"],
 }
 KNOWN_JSON = KNOWN_TEXTS | {
+    "callers_choose": {"type": ["boolean", "null"], "enum": [False, None]},
     "method": {"type": ["string", "null"], "enum": ["POST", "post", None]},
     "body": BODY,
     "handles": {"type": "array", "items": HANDLE, "minItems": 1, "maxItems": 50},

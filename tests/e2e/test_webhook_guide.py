@@ -44,7 +44,7 @@ def test_lines_that_fire_it_answer_the_profile(server: Server, address: str, lin
 
 
 def test_guide_shows_every_way() -> None:
-    assert (len(FIRING), len(MAKING)) == (4, 2)
+    assert (len(FIRING), len(MAKING)) == (4, 3)
 
 
 def test_forwarding_line_makes_one(server: Server) -> None:

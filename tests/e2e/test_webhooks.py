@@ -354,6 +354,31 @@ def test_row_is_forwarded_signed_to_the_target(product: Product, upstream: FakeU
     )
 
 
+def test_job_is_called_back_signed(product: Product, upstream: FakeUpstream) -> None:
+    """To the fixed target, or where the request says, with the secret of its own answer."""
+    upstream.answers("called.back", reply(200, profile("called.back")))
+    asked = {"mode": "callback", "callers_choose": True}
+    with fake_upstream() as receiver, product.worker():
+        receiver.scripts["None"] = lambda connection, _: connection.sendall(reply(200, {}))
+        made = product.call("POST", "/api/webhooks", target_url=f"{receiver.url}/a", **asked)
+        body = {"user": "called.back"}
+        fixed = requests.post(made["url"], json=body, timeout=60)
+        own = requests.post(
+            made["url"], json={**body, "callback_url": f"{receiver.url}/b"}, timeout=60
+        )
+        assert (fixed.status_code, own.status_code) == (202, 202)
+        assert fixed.json()["secret"] is None
+        until(lambda: len(receiver.received) == 2)
+    for path, secret, answer in (
+        ("/a", made["secret"], fixed),
+        ("/b", own.json()["secret"], own),
+    ):
+        (received,) = [one for one in receiver.received if one.path == path]
+        job = Webhook(secret).verify(received.raw, dict(received.headers))
+        assert (job["id"], job["state"]) == (answer.json()["id"], "finished")
+        assert [row["handle"] for row in job["profiles"]] == ["called.back"]
+
+
 def test_commands_make_list_and_end(product: Product, upstream: FakeUpstream) -> None:
     """The API key comes from the standard input or the environment, and no argument holds a secret."""
     upstream.answers("commanded", reply(200, profile("commanded")))

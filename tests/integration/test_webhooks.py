@@ -30,7 +30,7 @@ from schemas.fields import declared_fields
 from schemas.profile import ProfileRow
 from schemas.webhooks import RotateInput, WebhookInput
 from tests.integration.test_delivering import database
-from tests.watched import Watching, profile
+from tests.watched import LEASE, Watching, profile
 
 TARGET = "https://hooks.example.com/in"
 ROOT = "https://connector.example.com/"
@@ -50,8 +50,15 @@ def make(watching: Watching, api_key: str = "sk_a", **given: Any) -> dict[str, A
     return watching.webhooks.create(asked, watching.caller(api_key), root=ROOT)
 
 
-def fire(watching: Watching, made: dict[str, Any], handle: str = "ada", **headers: str) -> Fired:
-    body = json.dumps({"handle": handle}).encode()
+def fire(
+    watching: Watching,
+    made: dict[str, Any],
+    handle: str = "ada",
+    *,
+    callback_url: str | None = None,
+    **headers: str,
+) -> Fired:
+    body = json.dumps({"handle": handle, "callback_url": callback_url}).encode()
     sent = Sent(Signed(lambda name: headers.get(name, ""), body), "", b"")
     admitted = watching.firing.admit(made["url"].rpartition("/")[2], sent)
     return watching.firing.run(admitted, [json.loads(body)])
@@ -248,16 +255,17 @@ def forwarding(watching: Watching) -> dict[str, Any]:
 def test_row_is_forwarded_as_events_are(watching: Watching) -> None:
     made = forwarding(watching)
     fired = fire(watching, made)
-    assert watching.wakeups.sent == [("delivery", fired.delivery)]
+    assert fired.accepted is not None
+    assert watching.wakeups.sent == [("delivery", int(fired.accepted.id))]
     (listed,) = watching.hooks.on_their_way(None, watching.caller())
     assert (listed["id"], listed["trigger"], listed["state"]) == (
-        str(fired.delivery),
+        fired.accepted.id,
         "webhook",
         "pending",
     )
     (sent,) = watching.deliver()
     assert sent.target_url == TARGET
-    assert sent.body == {**fired.row, "event_sequence": fired.delivery}
+    assert sent.body == {**fired.row, "event_sequence": int(fired.accepted.id)}
 
 
 def test_what_carries_rows_is_no_subscription_to_anybody(watching: Watching) -> None:
@@ -283,7 +291,7 @@ def test_target_that_wants_no_more_is_not_paid_for(watching: Watching) -> None:
     """It says so, until somebody sends what failed again."""
     made = forwarding(watching)
     watching.receivers.answers[TARGET] = Outcome(410)
-    first = fire(watching, made).delivery
+    first = fire(watching, made).accepted
     watching.deliver()
     with pytest.raises(WebhookDisabled, match="The receiver answered 410"):
         fire(watching, made, "bo")
@@ -294,8 +302,8 @@ def test_target_that_wants_no_more_is_not_paid_for(watching: Watching) -> None:
         "The receiver answered 410: it wants no more.",
     )
     assert first is not None
-    watching.hooks.replay(first, watching.caller())
-    assert fire(watching, made, "bo").delivery
+    watching.hooks.replay(int(first.id), watching.caller())
+    assert fire(watching, made, "bo").accepted
 
 
 def test_ended_webhook_sends_no_more(watching: Watching) -> None:
@@ -316,3 +324,72 @@ def test_new_address_signs_with_both_secrets_for_a_day(watching: Watching) -> No
     kept = json.loads(watching.vault.open(claimed.sealed_secrets))
     assert kept == [renewed["secret"], made["secret"]]
     assert claimed.rotated_at == watching.clock.now()
+
+
+def calling_back(watching: Watching, **given: Any) -> dict[str, Any]:
+    return make(watching, mode="callback", **given)
+
+
+def look(watching: Watching) -> None:
+    """What a worker does with the rows of jobs."""
+    for task in watching.kept_jobs.claim_due(watching.clock.now(), lease=LEASE, limit=100):
+        watching.batcher.look(task)
+
+
+@pytest.mark.parametrize("handle", ["ada", "nobody"])
+def test_callback_tells_what_became_of_it(watching: Watching, handle: str) -> None:
+    """Answered before anything is looked up; whatever comes of it is sent, signed, and can be seen."""
+    made = calling_back(watching, target_url=TARGET)
+    started = fire(watching, made, handle).accepted
+    assert started is not None
+    assert (started.state, started.secret, watching.profiles.asked) == ("running", None, [])
+    look(watching)
+    (claimed,) = watching.claim()
+    assert json.loads(watching.vault.open(claimed.sealed_secrets)) == [made["secret"]]
+    body = json.loads(claimed.body)
+    assert (claimed.target_url, body["id"], body["state"]) == (TARGET, started.id, "finished")
+    (row,) = body["profiles"]
+    assert (row["handle"], row["request_source"]) == (handle, "ZAPIER")
+    assert row["error_code"] == (None if handle == "ada" else "profile_not_found")
+    assert watching.jobs.find(started.id, watching.caller())["state"] == "finished"
+
+
+def test_callback_may_go_where_the_request_says(watching: Watching) -> None:
+    """Only where its owner lets it; guarded as every target, and signed with a secret of its own."""
+    made = calling_back(watching, callers_choose=True)
+    with pytest.raises(InvalidInput, match="callback_url: Missing"):
+        fire(watching, made)
+    with pytest.raises(InvalidInput, match="callback_url: Use a host name"):
+        fire(watching, made, callback_url="https://127.0.0.1/x")
+    assert spent(watching, made) == 0
+    other = "https://other.example.com/x"
+    started = fire(watching, made, callback_url=other).accepted
+    assert started is not None
+    look(watching)
+    (claimed,) = watching.claim()
+    assert claimed.target_url == other
+    assert json.loads(watching.vault.open(claimed.sealed_secrets)) == [started.secret]
+    fixed = calling_back(watching, target_url=TARGET)
+    fire(watching, fixed, callback_url=other)
+    look(watching)
+    assert [one.target_url for one in watching.claim()] == [TARGET]
+
+
+def test_callback_counts_as_paid(watching: Watching) -> None:
+    """Nobody knows yet what it costs, and many at once must not pass the day."""
+    made = calling_back(watching, target_url=TARGET, daily_credits=4)
+    for handle in ("ada", "nobody"):
+        fire(watching, made, handle)
+    with pytest.raises(BudgetExceeded):
+        fire(watching, made, "bo")
+    assert spent(watching, made) == 4
+
+
+def test_webhook_outlives_its_jobs(watching: Watching) -> None:
+    """What carries its callbacks is its own, and not the job's to delete."""
+    made = calling_back(watching, target_url=TARGET)
+    fire(watching, made)
+    look(watching)
+    watching.deliver()
+    assert watching.kept_jobs.forget(watching.clock.now() + timedelta(days=60)) == 1
+    assert fire(watching, made, "bo").accepted

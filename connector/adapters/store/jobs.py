@@ -18,6 +18,7 @@ from connector.adapters.store.time import to_ms
 from connector.adapters.store.watches import keep_event
 from connector.domain.events import Event
 from connector.domain.jobs import (
+    CALLBACK,
     FINISHED,
     MAX_AT_ONCE,
     MAX_INLINE_BYTES,
@@ -189,7 +190,8 @@ class Jobs:
         if found:
             callbacks = [job.callback_id for job in found if job.callback_id]
             with writing(self._engine) as session:
-                session.execute(delete(Subscription).where(Subscription.id.in_(callbacks)))
+                own = (Subscription.id.in_(callbacks), Subscription.trigger == CALLBACK)
+                session.execute(delete(Subscription).where(*own))
                 session.execute(delete(Row).where(Row.id.in_([job.id for job in found])))
         return len(found)
 

@@ -275,6 +275,7 @@ class Webhook(Base):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str | None]
     mode: Mapped[str] = mapped_column(String(12))
+    callers_choose: Mapped[bool]
     handle_path: Mapped[str | None]
     signature_style: Mapped[str | None] = mapped_column(String(12))
     signature_header: Mapped[str | None] = mapped_column(String(64))

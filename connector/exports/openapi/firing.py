@@ -13,7 +13,7 @@ from connector.exports.openapi.responses import EVERYWHERE, Responses
 from connector.exports.openapi.schema_objects import SchemaConverter
 from schemas.fields import sample_of
 from schemas.profile import ProfileRow
-from schemas.webhooks import Forwarded
+from schemas.webhooks import Accepted
 
 TAG: Final = {"name": "webhooks", "description": "Addresses that look profiles up without a key."}
 _ERRORS: Final = (
@@ -69,7 +69,7 @@ def firing_paths(converter: SchemaConverter, responses: Responses) -> dict[str, 
         "parameters": [_TOKEN, _HANDLE, REQUEST_ID, IDEMPOTENCY_KEY],
         "responses": {
             "200": _answer("The row.", ProfileRow, converter, *RATE_LIMIT),
-            "202": _answer("The row is on its way to the target.", Forwarded, converter),
+            "202": _answer("The row is on its way to the target.", Accepted, converter),
             **responses.of(*EVERYWHERE, errors=_ERRORS),
         },
     }

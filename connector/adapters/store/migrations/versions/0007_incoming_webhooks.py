@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column("token_hash", sa.String(length=64), nullable=False),
         sa.Column("name", sa.Text(), nullable=True),
         sa.Column("mode", sa.String(length=12), nullable=False),
+        sa.Column("callers_choose", sa.Boolean(), nullable=False),
         sa.Column("handle_path", sa.Text(), nullable=True),
         sa.Column("signature_style", sa.String(length=12), nullable=True),
         sa.Column("signature_header", sa.String(length=64), nullable=True),
