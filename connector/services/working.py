@@ -7,7 +7,7 @@ of most things first; what they don't tell is found all the same.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -91,7 +91,7 @@ class Worker:
     _beat_at: float = float("-inf")
     _outage: Outage = field(default_factory=Outage)
     _in_flight: set[Future[None]] = field(default_factory=set)
-    _rows_in_flight: set[Future[None]] = field(default_factory=set)
+    _busy: dict[str, set[Future[None]]] = field(default_factory=dict)
 
     def stop(self) -> None:
         """Ends `run` soon; may be called by a signal, so it takes no lock."""
@@ -143,28 +143,38 @@ class Worker:
             self.forgetting.run()
 
     def _begin(self, pool: ThreadPoolExecutor, free: int) -> int:
-        """Claims and begins up to `free` pieces of work, deliveries first: they are paid for."""
-        begun, now = 0, self.clock.now()
-        if free > 0:
-            for due in self.deliveries.claim_due(now, lease=self.delivery_lease, limit=free):
-                self._submit(pool, partial(self._do, partial(self.courier.deliver, due)))
-                begun += 1
-        if free > begun:
-            room = free - begun
-            for watch in self.watches.claim_due(now, lease=self.watch_lease, limit=room):
-                self._submit(pool, partial(self._do, partial(self.watcher.look, watch)))
-                begun += 1
-        return begun + self._begin_rows(pool, free - begun)
+        """Claims and begins up to `free` pieces of work, deliveries first: they are paid for.
 
-    def _begin_rows(self, pool: ThreadPoolExecutor, free: int) -> int:
-        """The same with rows of batches, which never take more than half of the threads."""
-        begun, room = 0, min(free, max(self.threads // 2, 1) - len(self._rows_in_flight))
+        Receivers that are slow leave threads for looks, and batches for both.
+        """
+        begun = self._begin_some(
+            pool, self.deliveries.claim_due, self.courier.deliver, self.delivery_lease, free, 3 / 4
+        )
+        begun += self._begin_some(
+            pool, self.watches.claim_due, self.watcher.look, self.watch_lease, free - begun, 1
+        )
+        return begun + self._begin_some(
+            pool, self.jobs.claim_due, self.batcher.look, self.row_lease, free - begun, 1 / 2
+        )
+
+    def _begin_some(
+        self,
+        pool: ThreadPoolExecutor,
+        claim: Callable[..., Iterable[Any]],
+        do: Callable[[Any], object],
+        lease: timedelta,
+        free: int,
+        share: float,
+    ) -> int:
+        """The same for one kind of work, which never takes more than its `share` of the threads."""
+        busy = self._busy.setdefault(do.__qualname__, set())
+        room = min(free, max(round(self.threads * share), 1) - len(busy))
+        begun = 0
         if room > 0:
-            for task in self.jobs.claim_due(self.clock.now(), lease=self.row_lease, limit=room):
-                look = partial(self._do, partial(self.batcher.look, task))
-                future = self._submit(pool, look)
-                self._rows_in_flight.add(future)
-                future.add_done_callback(self._rows_in_flight.discard)
+            for claimed in claim(self.clock.now(), lease=lease, limit=room):
+                future = self._submit(pool, partial(self._do, partial(do, claimed)))
+                busy.add(future)
+                future.add_done_callback(busy.discard)
                 begun += 1
         return begun
 

@@ -131,6 +131,8 @@ KNOWN_TEXTS: dict[str, dict[str, Any]] = {
     **{name: KNOWN_QUERY[name] for name in ("handles", "thresholds", "watched_fields", "statuses")},
     "every": {"type": "string", "const": "1000"},
     "callback_url": {"type": "string", "const": "https://hooks.example.com/2"},
+    "cursor": {"type": "string", "const": "1"},
+    "dry_run": {"type": "string", "const": "true"},
     "max_age_seconds": {"type": "string", "const": "60"},
     "poll_interval_seconds": {"type": "string", "const": "900"},
     "mode": {"type": "string", "const": "forward"},
@@ -149,6 +151,7 @@ NEEDED = {
 }
 KNOWN_JSON = KNOWN_TEXTS | {
     "callers_choose": {"type": ["boolean", "null"], "enum": [False, None]},
+    "dry_run": {"type": ["boolean", "integer"], "enum": [True, 1]},
     "method": {"type": ["string", "null"], "enum": ["POST", "post", None]},
     "body": BODY,
     "handles": {"type": "array", "items": HANDLE, "minItems": 1, "maxItems": 50},

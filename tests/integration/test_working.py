@@ -120,6 +120,36 @@ def test_hanging_receiver_holds_up_nobody_else(running: Running) -> None:
     assert len(set(arrived)) == QUIET * 3
 
 
+def test_hanging_receivers_leave_threads_for_looks(running: Running) -> None:
+    """However many hang: what is watched is still looked at."""
+    done, looked = threading.Event(), threading.Event()
+    call = running.watching.profiles.call
+
+    def notice(body: Any, **kwargs: Any) -> Any:
+        if body["handle"] == "dot":
+            looked.set()
+        return call(body, **kwargs)
+
+    def hang(connection: socket.socket, _request: Received) -> None:
+        done.wait(60)
+        connection.sendall(reply(200, {}))
+
+    names = ["ada", "bo", "cy"]
+    for name in names:
+        running.receiver.scripts[name] = hang
+        running.subscribe(name)
+        running.post(name, BUSY)
+    running.watching.clock.move(minutes=20)
+    running.watching.look()
+    running.subscribe("dot")
+    running.watching.profiles.call = notice  # type: ignore[method-assign]
+    with running.at_work():
+        until(lambda: sum(len(running.receiver.asked_for(name)) for name in names) >= THREADS // 2)
+        running.watching.clock.move(minutes=20)
+        assert looked.wait(20)
+        done.set()
+
+
 def test_batches_hold_up_nothing_else(running: Running) -> None:
     """However many hang: half of the threads are left for looks and deliveries."""
     running.subscribe("ada")

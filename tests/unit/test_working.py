@@ -55,6 +55,13 @@ class NothingDue:
         return []
 
 
+class NothingToDo:
+    def look(self, _claimed: object) -> None:
+        """Nothing is claimed."""
+
+    deliver = look
+
+
 def pauses(gone: set[int], claims: int, sweep_seconds: float = 0) -> list[float]:
     """Seconds between the claims of a worker whose database is gone at some of them."""
     clock = ToldClock()
@@ -65,9 +72,9 @@ def pauses(gone: set[int], claims: int, sweep_seconds: float = 0) -> list[float]
         deliveries=cast("DeliveryStore", database),
         jobs=cast("JobStore", NothingDue()),
         workers=cast("WorkerStore", database),
-        watcher=cast("Watcher", None),
-        batcher=cast("Batcher", None),
-        courier=cast("Courier", None),
+        watcher=cast("Watcher", NothingToDo()),
+        batcher=cast("Batcher", NothingToDo()),
+        courier=cast("Courier", NothingToDo()),
         forgetting=cast("Forgetting", database),
         wakeups=NoWakeups(),
         clock=clock,

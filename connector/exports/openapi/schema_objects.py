@@ -13,10 +13,11 @@ from apispec.ext.marshmallow.common import resolve_schema_cls
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import Schema, fields
 
-from schemas.fields import Identifier, Json, Secret, WholeNumber, Words
+from schemas.fields import Flag, Identifier, Json, Secret, WholeNumber, Words
 
 # Kinds that are read from more than they are written as.
 _ALSO_READ_FROM: Final[Mapping[type, tuple[str, ...]]] = {
+    Flag: ("integer", "string"),
     Identifier: ("integer",),
     Json: ("string",),
     WholeNumber: ("string",),
