@@ -26,7 +26,12 @@ KINDS: list[tuple[type, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
         {"type": ["integer", "string", "null"]},
     ),
     (fields.Number, {}, {"type": ["number", "null"]}, {"type": ["number", "null"]}),
-    (fields.Flag, {}, {"type": ["boolean", "null"]}, {"type": ["boolean", "null"]}),
+    (
+        fields.Flag,
+        {},
+        {"type": ["boolean", "null"]},
+        {"type": ["boolean", "integer", "string", "null"]},
+    ),
     (fields.Secret, {}, {"type": ["string", "null"], "format": "password"}, {}),
     (fields.Timestamp, {}, {"type": ["string", "null"], "format": "date-time"}, {}),
     (fields.Json, {}, {"type": ["object", "null"]}, {"type": ["object", "string", "null"]}),

@@ -341,11 +341,13 @@ class _Writer:
         }
 
     def create_webhook(self) -> dict[str, Any]:
+        reads = self._reads_body(WebhookInput)
+        reads["requestBody"]["required"] = False
         return {
             **self._head("create_webhook", "Make a webhook"),
             "description": "Its address looks profiles up with this key, for whoever knows it, within"
             f" its own limits. Address and secrets are shown once.\n\n{_QUERY_TOO}",
-            **self._reads_body(WebhookInput),
+            **reads,
             "responses": {
                 "201": self._own("The webhook, with its address and secrets.", Webhook),
                 **self.responses.of(413, *EVERYWHERE, errors=(errors.InvalidInput, *_UPSTREAM)),
