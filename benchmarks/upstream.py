@@ -11,8 +11,15 @@ from collections.abc import Iterator
 from tests.watched import profile
 
 _BODY = json.dumps(profile("bench", videos=5, signature="x" * 80)).encode()
-_HEAD = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(_BODY)}\r\n\r\n"
-_ANSWER = _HEAD.encode() + _BODY
+
+
+def _answer_to(asked: bytes) -> bytes:
+    """The same profile under every name."""
+    body = _BODY.replace(b"bench", json.loads(asked)["handle"].encode())
+    head = (
+        f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 async def _serve(delay_seconds: float) -> None:
@@ -20,9 +27,10 @@ async def _serve(delay_seconds: float) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-                await reader.readexactly(int(head.partition("content-length: ")[2].split()[0]))
+                length = int(head.partition("content-length: ")[2].split()[0])
+                asked = await reader.readexactly(length)
                 await asyncio.sleep(delay_seconds)
-                writer.write(_ANSWER)
+                writer.write(_answer_to(asked))
         writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=4096)

@@ -75,7 +75,7 @@ def _watch(n: int, portrait: str, due_at: datetime) -> dict[str, Any]:
         "interval_seconds": INTERVAL_SECONDS,
         "due_at": to_ms(due_at),
         "attempt": 0,
-        "portrait": portrait,
+        "portrait": portrait.replace("bench", f"h{n}"),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -226,7 +227,9 @@ def _follow_name(session: Session, watch: ClaimedWatch, portrait: Portrait) -> N
         return
     other = select(Watch.id).where(Watch.connection_id == watch.connection_id, Watch.handle == name)
     if session.execute(other).first() is None:
-        session.execute(update(Watch).where(Watch.id == watch.id).values(handle=name))
+        # Another may be renamed to the same at this moment.
+        with suppress(IntegrityError), session.begin_nested():
+            session.execute(update(Watch).where(Watch.id == watch.id).values(handle=name))
 
 
 def _snapshot(watch: ClaimedWatch, look: Look) -> dict[str, Any]:

@@ -93,6 +93,9 @@ def _accepting(field: fields.Field[Any], described: dict[str, Any]) -> dict[str,
         described = {**described, "items": {**items, "type": types}}
     if field.required:
         return described | {"type": kinds, "minLength": 1}
+    described.pop("minLength", None)
+    if "pattern" in described:
+        described["pattern"] = f"^$|{described['pattern']}"
     return described | {"type": [*kinds, "null"]}
 
 
