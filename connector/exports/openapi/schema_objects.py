@@ -93,7 +93,8 @@ def _accepting(field: fields.Field[Any], described: dict[str, Any]) -> dict[str,
         described = {**described, "items": {**items, "type": types}}
     if field.required:
         return described | {"type": kinds, "minLength": 1}
-    described.pop("minLength", None)
+    if least := described.pop("minLength", None):
+        described["pattern"] = rf"^[\s\S]{{{least},}}$"
     if "pattern" in described:
         described["pattern"] = f"^$|{described['pattern']}"
     return described | {"type": [*kinds, "null"]}
