@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -246,9 +246,11 @@ def _snapshot(watch: ClaimedWatch, look: Look) -> dict[str, Any]:
 
 
 def _tell(
-    session: Session, subscription_id: str, events: Iterable[Event], now: int
+    session: Session, subscription_id: str, events: Sequence[Event], now: int
 ) -> Iterator[int]:
     """Keeps the events; gives the deliveries that are made of them."""
+    if not events:
+        return
     target = select(Subscription.target_url).where(Subscription.id == subscription_id)
     delivered = session.execute(target).scalar_one_or_none() is not None
     for event in events:
