@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+_AFTERWARDS: Final = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -20,3 +24,7 @@ class Deadline:
     def remaining(self) -> float:
         """Seconds left; negative when it has passed."""
         return self._ends_at - self.now()
+
+    def lease(self) -> timedelta:
+        """How long to claim work for who waits until then: a little longer, to keep what it brought."""
+        return timedelta(seconds=self.remaining()) + _AFTERWARDS

@@ -34,6 +34,7 @@ from connector.domain.ports import Clock, DeliveryStore, Vault, Wakeups, Webhook
 from connector.domain.signatures import Signature
 from connector.domain.subscriptions import ACTIVE
 from connector.domain.targets import checked_target
+from connector.domain.usage import day_of
 from connector.domain.webhooks import Accepted, Admitted, Fired, Sent, Standing, Webhook, token_hash
 from connector.services.jobs import Jobs
 from connector.services.lookups import Lookups
@@ -114,7 +115,7 @@ class Firing:
             checked_target(url, allow_local=self.allow_local, name="callback_url")
         elif webhook.subscription_id is None:
             raise InvalidInput("callback_url: Missing data for required field.")
-        self._set_aside(webhook, f"{self.clock.now():%Y-%m-%d}")
+        self._set_aside(webhook, day_of(self.clock.now()))
         started = self.jobs.start(
             [NewRow(handle)],
             webhook.connection_id,
@@ -133,7 +134,7 @@ class Firing:
     def _paid(self, standing: Standing, handle: str) -> Found:
         """The profile, within the day's budget."""
         webhook, caller = standing.webhook, self._owner(standing)
-        day = f"{self.clock.now():%Y-%m-%d}"
+        day = day_of(self.clock.now())
         self._set_aside(webhook, day)
         try:
             found = self.lookups.fetch(

@@ -42,8 +42,6 @@ MAX_ANSWERED: Final = 10
 _AT_ONCE: Final = 5
 # With less than this part of the time left, what has not begun goes on as a job.
 _ENOUGH: Final = 0.5
-# What a claim lasts beyond the look-up, to keep what it brought.
-_AFTERWARDS: Final = timedelta(seconds=10)
 # A file is made for a spreadsheet, which takes more than a platform does.
 _FILE_CHARACTERS: Final = 64_000_000
 _NO_WORKER: Final = (
@@ -96,7 +94,7 @@ class Jobs:
             return self._dry_run(rows, caller)
         self.subscribing.connect(caller)
         small = len(rows) <= MAX_ANSWERED
-        lease = timedelta(seconds=caller.deadline.remaining()) + _AFTERWARDS if small else None
+        lease = caller.deadline.lease() if small else None
         started = self.start(
             rows,
             caller.connection,

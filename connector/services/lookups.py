@@ -20,8 +20,6 @@ from connector.domain.rows import profile_row
 from connector.domain.usage import Asked
 from connector.services.usage import Meter
 
-# What a claim lasts beyond the look-up, to keep what it brought.
-_AFTERWARDS: Final = timedelta(seconds=10)
 _PAUSE_SECONDS: Final = 0.05
 _BUSY: Final = "An identical look-up is still under way."
 
@@ -95,7 +93,7 @@ class Lookups:
             if found := known.answer(now, max_age=max_age, since=began):
                 return found
             if known.busy_until is None or known.busy_until <= now:
-                lease = timedelta(seconds=caller.deadline.remaining()) + _AFTERWARDS
+                lease = caller.deadline.lease()
                 token = self.store.claim(caller.connection, handle, now, lease=lease, known=known)
                 if token:
                     return self._call(handle, caller, asked, token=token)
@@ -106,8 +104,8 @@ class Lookups:
     def _call(self, handle: str, caller: Caller, asked: Asked, *, token: str | None) -> Found:
         """Asks the upstream and keeps what it brought, which others wait for where there is a `token`."""
         try:
-            self.meter.begin(asked)
-            found = self._ask(handle, caller, asked)
+            with self.meter.paying(asked):
+                found = self._ask(handle, caller)
         except ConnectorError as error:
             self.store.fail(caller.connection, handle, self.clock.now(), error, token=token)
             raise
@@ -116,14 +114,7 @@ class Lookups:
         )
         return found
 
-    def _ask(self, handle: str, caller: Caller, asked: Asked) -> Found:
-        try:
-            return self._fetched(handle, caller)
-        except ConnectorError as error:
-            self.meter.failed(asked, error)
-            raise
-
-    def _fetched(self, handle: str, caller: Caller) -> Found:
+    def _ask(self, handle: str, caller: Caller) -> Found:
         source = caller.platform.request_source
         answer = self.profiles.call(
             {"handle": handle, "requestSource": source},

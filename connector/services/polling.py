@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final
 
 from connector.domain.answers import Page
@@ -28,8 +27,6 @@ from connector.services.watching import Watcher
 MAX_EVENTS: Final = 100
 # With less than this part of the time left, what is still due waits for the next poll.
 _ENOUGH: Final = 1 / 3
-# What a claim lasts beyond the look, to keep what it brought; who polls next waits no longer for it.
-_AFTERWARDS: Final = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +73,7 @@ class Polling:
         """Looks at what is due while there is time; answers the last problem."""
         problem: ConnectorError | None = None
         while caller.deadline.remaining() > caller.deadline.seconds * _ENOUGH:
-            lease = timedelta(seconds=caller.deadline.remaining()) + _AFTERWARDS
+            lease = caller.deadline.lease()
             due = self.watches.claim_for(subscription.id, self.clock.now(), lease=lease, limit=1)
             if not due:
                 break

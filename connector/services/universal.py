@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from connector.domain.answers import Answer, Result
 from connector.domain.callers import Caller
-from connector.domain.errors import ConnectorError, InvalidInput
+from connector.domain.errors import InvalidInput
 from connector.domain.objects import object_given
 from connector.domain.ports import Profiles
 from connector.domain.usage import PAID
@@ -39,11 +39,7 @@ def call_api(
 
 def _paid(body: Mapping[str, Any], caller: Caller, profiles: Profiles, meter: Meter) -> Answer:
     asked = meter.asked(caller, CATALOG.universal.key)
-    meter.begin(asked)
-    try:
+    with meter.paying(asked):
         answer = profiles.call(body, api_key=caller.api_key, deadline=caller.deadline)
-    except ConnectorError as error:
-        meter.failed(asked, error)
-        raise
     meter.store.count({asked: PAID})
     return answer

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Final
@@ -34,7 +35,7 @@ class Meter:
         """What `caller` spends now, for `what`."""
         return Asked(caller.connection, day_of(self.clock.now()), what)
 
-    def begin(self, asked: Asked) -> None:
+    def _begin(self, asked: Asked) -> None:
         """Sets the price of a look-up aside. Raises `BudgetExceeded` before it is overspent."""
         if self.daily_budget is None:
             return
@@ -43,7 +44,17 @@ class Meter:
                 f"This API key has spent its {self.daily_budget} credits for today (UTC)."
             )
 
-    def failed(self, asked: Asked, error: ConnectorError) -> None:
+    @contextmanager
+    def paying(self, asked: Asked) -> Iterator[None]:
+        """Around a call of the upstream: within the day's budget, and its failures counted."""
+        self._begin(asked)
+        try:
+            yield
+        except ConnectorError as error:
+            self._failed(asked, error)
+            raise
+
+    def _failed(self, asked: Asked, error: ConnectorError) -> None:
         """Counts what a failure may have cost; what it has not is there again."""
         if self.daily_budget is not None and not isinstance(error, MAYBE_CHARGED):
             self.store.give_back(asked, CREDITS_PER_LOOKUP)

@@ -25,6 +25,7 @@ from connector.domain.events import events_between
 from connector.domain.portraits import Portrait, missed, seen
 from connector.domain.ports import Clock, Vault, Wakeups, WatchStore
 from connector.domain.subscriptions import ClaimedWatch, Look
+from connector.domain.usage import day_of
 from connector.services.lookups import Lookups
 from connector.services.owners import as_error, owner_of
 from schemas.usage import WATCHING
@@ -55,7 +56,7 @@ class Watcher:
         With the key and the time of a `caller` who waits, else with the key that is kept. Never
         raises: a watch that could not be looked at is put off, with the reason.
         """
-        day = self.clock.now().strftime("%Y-%m-%d")
+        day = day_of(self.clock.now())
         if not self._set_aside(watch, day):
             error: ConnectorError = BudgetExceeded(
                 f"Watching has spent its {self.daily_budget} credits for today (UTC)."

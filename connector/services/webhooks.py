@@ -13,6 +13,7 @@ from connector.domain.ports import Clock, Vault, WebhookStore
 from connector.domain.signatures import HEADERS, key_of
 from connector.domain.subscriptions import Terms
 from connector.domain.targets import checked_target
+from connector.domain.usage import day_of
 from connector.domain.webhooks import CARRIER, TOKEN_PREFIX, Standing, Webhook, token_hash
 from connector.services.hooks import new_secret
 from connector.services.subscribing import Subscribing
@@ -135,7 +136,7 @@ class Webhooks:
         return None if secret is None else self.vault.seal(secret)
 
     def _row(self, standing: Standing) -> dict[str, Any]:
-        today = f"{self.clock.now():%Y-%m-%d}"
+        today = day_of(self.clock.now())
         row: dict[str, Any] = _WEBHOOK.dump(
             {
                 **asdict(standing.webhook),
