@@ -6,13 +6,13 @@ What is refused costs nothing. What may have been charged counts against the web
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 from connector.domain.answers import CREDITS_PER_LOOKUP
 from connector.domain.callers import Caller
-from connector.domain.deadlines import Deadline
 from connector.domain.deliveries import PENDING
 from connector.domain.errors import (
     MAYBE_CHARGED,
@@ -29,7 +29,6 @@ from connector.domain.events import Event
 from connector.domain.inbound import callback_url_in, handle_in
 from connector.domain.jobs import RUNNING, NewRow
 from connector.domain.lookups import Found
-from connector.domain.platforms import PLATFORMS
 from connector.domain.ports import Clock, DeliveryStore, Vault, Wakeups, WebhookStore
 from connector.domain.signatures import Signature
 from connector.domain.subscriptions import ACTIVE
@@ -38,11 +37,11 @@ from connector.domain.usage import day_of
 from connector.domain.webhooks import Accepted, Admitted, Fired, Sent, Standing, Webhook, token_hash
 from connector.services.jobs import Jobs
 from connector.services.lookups import Lookups
+from connector.services.owners import owner_of
 from schemas.usage import WEBHOOKS
 from schemas.webhooks import CALLBACK
 
 _FRESH_SECONDS: Final = 60
-_PLATFORMS: Final = {platform.key: platform for platform in PLATFORMS}
 _UNREADABLE: Final = "What was stored for this webhook can't be read any more."
 
 
@@ -87,7 +86,8 @@ class Firing:
         if webhook.signature_style is None:
             return ""
         # What is missing lets nobody in.
-        secret = self._opened(webhook.sealed_secret or "")
+        with _readable():
+            secret = self.vault.open(webhook.sealed_secret or "")
         signature = Signature(webhook.signature_style, webhook.signature_header or "", secret)
         return signature.check(sent.signed, self.clock.now())
 
@@ -152,13 +152,18 @@ class Firing:
         return found
 
     def _owner(self, standing: Standing) -> Caller:
-        platform = _PLATFORMS[standing.platform]
-        seconds = min(platform.deadline_seconds, self.max_deadline_seconds)
-        deadline = Deadline(seconds, self.clock.monotonic)
-        return Caller(platform, deadline, self._opened(standing.sealed_key))
+        with _readable():
+            return owner_of(
+                standing,
+                vault=self.vault,
+                clock=self.clock,
+                max_deadline_seconds=self.max_deadline_seconds,
+            )
 
-    def _opened(self, sealed: str) -> str:
-        try:
-            return self.vault.open(sealed)
-        except Unreadable as exc:
-            raise WebhookDisabled(_UNREADABLE) from exc
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except Unreadable as exc:
+        raise WebhookDisabled(_UNREADABLE) from exc

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import Final, Protocol
 
 from connector.domain.callers import Caller
@@ -28,11 +29,13 @@ class Owned(Protocol):
         """The API key, sealed."""
 
 
-def owner_of(work: Owned, *, vault: Vault, clock: Clock) -> Caller:
-    """Who asked for `work`, with the platform's whole time from now. Raises `Unreadable`."""
+def owner_of(
+    work: Owned, *, vault: Vault, clock: Clock, max_deadline_seconds: float = math.inf
+) -> Caller:
+    """Who asked for `work`, with the platform's time from now, capped. Raises `Unreadable`."""
     platform = _PLATFORMS[work.platform]
-    deadline = Deadline(platform.deadline_seconds, clock.monotonic)
-    return Caller(platform, deadline, vault.open(work.sealed_key))
+    seconds = min(platform.deadline_seconds, max_deadline_seconds)
+    return Caller(platform, Deadline(seconds, clock.monotonic), vault.open(work.sealed_key))
 
 
 def as_error(exc: Exception, what: str) -> ConnectorError:
