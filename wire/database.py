@@ -8,7 +8,18 @@ from threading import Lock
 from typing import Any, Final
 
 from psycopg.types.string import StrDumper
-from sqlalchemy import URL, Connection, Engine, create_engine, event, func, make_url, select
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    Executable,
+    create_engine,
+    event,
+    func,
+    make_url,
+    select,
+)
+from sqlalchemy.exc import IntegrityError
 
 _WRITES: Final = "writes"
 _TURN: Final = "turn"
@@ -82,6 +93,19 @@ def one_at_a_time(session: Connection, lock: int) -> None:
     # SQLite's own lock is held already. Freed at the end also where a pooler is in between.
     if session.dialect.name == "postgresql":
         session.execute(select(func.pg_advisory_xact_lock(lock)))
+
+
+def is_new(session: Connection, statement: Executable) -> bool:
+    """Carries `statement` out, whose row has to be the only one of its key; false where there is one.
+
+    Another process may have been first between asking and writing. The transaction goes on.
+    """
+    try:
+        with session.begin_nested():
+            session.execute(statement)
+    except IntegrityError:
+        return False
+    return True
 
 
 def without_password(text: str, url: str) -> str:

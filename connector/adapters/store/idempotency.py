@@ -6,13 +6,12 @@ import secrets
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, and_, delete, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
 
 from connector.adapters.store.pieces import delete_piece
 from connector.adapters.store.tables import IdempotentRequest as Row
 from connector.adapters.store.time import from_ms, to_ms
 from connector.domain.idempotency import REMEMBERED, Attempt, Claim, Remembered
-from wire.database import reading, writing
+from wire.database import is_new, reading, writing
 
 
 class IdempotentRequests:
@@ -42,12 +41,8 @@ class IdempotentRequests:
         with writing(self._engine) as session:
             if session.execute(again).rowcount:
                 return token
-            try:
-                with session.begin_nested():
-                    session.execute(insert(Row).values(id=attempt.id, **values))
-            except IntegrityError:
-                return None
-        return token
+            made = is_new(session, insert(Row).values(id=attempt.id, **values))
+        return token if made else None
 
     def known(self, attempt_id: str) -> Remembered | None:
         """What is known of the key."""

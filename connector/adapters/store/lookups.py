@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from sqlalchemy import Connection as Session
 from sqlalchemy import Engine, delete, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
 
 from connector.adapters.store.pieces import delete_piece
 from connector.adapters.store.tables import Lookup
@@ -20,7 +19,7 @@ from connector.domain import errors
 from connector.domain.errors import ConnectorError, InvalidApiKey
 from connector.domain.lookups import Known
 from connector.domain.usage import PAID, Asked
-from wire.database import reading, writing
+from wire.database import is_new, reading, writing
 
 _KINDS: Final = {
     kind.code: kind
@@ -65,12 +64,7 @@ class KnownProfiles:
         with writing(self._engine) as session:
             if session.execute(taken).rowcount:
                 return token
-            try:
-                with session.begin_nested():
-                    session.execute(made)
-            except IntegrityError:
-                return None
-        return token
+            return token if is_new(session, made) else None
 
     def keep(
         self,
@@ -140,11 +134,8 @@ def _end(
             return
     if session.execute(update(Lookup).where(*same).values(values)).rowcount:
         return
-    try:
-        with session.begin_nested():
-            made = insert(Lookup).values(connection_id=connection_id, handle=handle, **values)
-            session.execute(made)
-    except IntegrityError:
+    made = insert(Lookup).values(connection_id=connection_id, handle=handle, **values)
+    if not is_new(session, made):
         session.execute(update(Lookup).where(*same).values(values))
 
 

@@ -18,7 +18,7 @@ from connector.adapters.store.time import from_ms, to_ms
 from connector.domain.jobs import CALLBACK
 from connector.domain.subscriptions import ACTIVE, Subscription, Terms
 from connector.domain.targets import paced_host
-from wire.database import reading, writing
+from wire.database import is_new, reading, writing
 
 
 class Subscriptions:
@@ -35,11 +35,8 @@ class Subscriptions:
             if session.execute(known).rowcount > 0:
                 return
             made = {"id": connection_id, "created_at": to_ms(now), **values}
-            try:
-                with session.begin_nested():
-                    session.execute(insert(Connection).values(made))
-            except IntegrityError:
-                session.execute(known)  # another process was first
+            if not is_new(session, insert(Connection).values(made)):
+                session.execute(known)
 
     def sealed_keys(self) -> list[str]:
         """The key of every connection."""

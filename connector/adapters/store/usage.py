@@ -7,11 +7,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection as Session
 from sqlalchemy import Engine, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from connector.adapters.store.tables import UsageDay as Row
 from connector.domain.usage import Asked, Spent
-from wire.database import reading, writing
+from wire.database import is_new, reading, writing
 
 # What a budget has been set aside for is counted in a row of its own, beside the rows by what asked.
 _SET_ASIDE: Final = ""
@@ -94,8 +93,4 @@ def _start(session: Session, asked: Asked) -> None:
     if session.execute(select(Row.day).where(*_of(asked))).first():
         return
     values = {"connection_id": asked.connection_id, "day": asked.day, "what": asked.what}
-    try:
-        with session.begin_nested():
-            session.execute(insert(Row).values(**values, credits=0, saved=0, unsure=0))
-    except IntegrityError:
-        return  # another process was first
+    is_new(session, insert(Row).values(**values, credits=0, saved=0, unsure=0))

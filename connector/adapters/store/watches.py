@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,7 +28,7 @@ from connector.domain.deliveries import PENDING
 from connector.domain.events import Event
 from connector.domain.portraits import Portrait
 from connector.domain.subscriptions import ACTIVE, ClaimedWatch, Look, Terms, Told
-from wire.database import reading, writing
+from wire.database import is_new, reading, writing
 
 
 class Watches:
@@ -228,8 +227,7 @@ def _follow_name(session: Session, watch: ClaimedWatch, portrait: Portrait) -> N
     other = select(Watch.id).where(Watch.connection_id == watch.connection_id, Watch.handle == name)
     if session.execute(other).first() is None:
         # Another may be renamed to the same at this moment.
-        with suppress(IntegrityError), session.begin_nested():
-            session.execute(update(Watch).where(Watch.id == watch.id).values(handle=name))
+        is_new(session, update(Watch).where(Watch.id == watch.id).values(handle=name))
 
 
 def _snapshot(watch: ClaimedWatch, look: Look) -> dict[str, Any]:
@@ -294,11 +292,7 @@ def _delivery(sequence: int, subscription_id: str, now: int) -> dict[str, Any]:
 
 def _start_day(session: Session, connection_id: str, day: str) -> None:
     values = {"connection_id": connection_id, "day": day, "credits": 0}
-    try:
-        with session.begin_nested():
-            session.execute(insert(CreditDay).values(values))
-    except IntegrityError:
-        return  # another process was first
+    is_new(session, insert(CreditDay).values(values))
 
 
 def body_of(row: Any) -> dict[str, Any]:
