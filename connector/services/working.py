@@ -7,7 +7,7 @@ of most things first; what they don't tell is found all the same.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -59,6 +59,17 @@ class Outage:
         self.pause_seconds = 0
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """One kind of work, which never takes more than its `share` of the threads in a sweep."""
+
+    store: DeliveryStore | WatchStore | JobStore
+    do: Callable[[Any], object]
+    lease: timedelta
+    share: float
+    busy: set[Future[None]] = field(default_factory=set)
+
+
 @dataclass(kw_only=True)
 class Worker:
     """One process. `threads` looks and tries at a time; what is claimed at a stop is finished.
@@ -91,7 +102,16 @@ class Worker:
     _beat_at: float = float("-inf")
     _outage: Outage = field(default_factory=Outage)
     _in_flight: set[Future[None]] = field(default_factory=set)
-    _busy: dict[str, set[Future[None]]] = field(default_factory=dict)
+    _kinds: dict[Due, _Kind] = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Deliveries first: they are paid for. Receivers that are slow leave threads for looks, and
+        # batches for both.
+        self._kinds = {
+            "delivery": _Kind(self.deliveries, self.courier.deliver, self.delivery_lease, 3 / 4),
+            "watch": _Kind(self.watches, self.watcher.look, self.watch_lease, 1),
+            "row": _Kind(self.jobs, self.batcher.look, self.row_lease, 1 / 2),
+        }
 
     def stop(self) -> None:
         """Ends `run` soon; may be called by a signal, so it takes no lock."""
@@ -143,39 +163,16 @@ class Worker:
             self.forgetting.run()
 
     def _begin(self, pool: ThreadPoolExecutor, free: int) -> int:
-        """Claims and begins up to `free` pieces of work, deliveries first: they are paid for.
-
-        Receivers that are slow leave threads for looks, and batches for both.
-        """
-        begun = self._begin_some(
-            pool, self.deliveries.claim_due, self.courier.deliver, self.delivery_lease, free, 3 / 4
-        )
-        begun += self._begin_some(
-            pool, self.watches.claim_due, self.watcher.look, self.watch_lease, free - begun, 1
-        )
-        return begun + self._begin_some(
-            pool, self.jobs.claim_due, self.batcher.look, self.row_lease, free - begun, 1 / 2
-        )
-
-    def _begin_some(
-        self,
-        pool: ThreadPoolExecutor,
-        claim: Callable[..., Iterable[Any]],
-        do: Callable[[Any], object],
-        lease: timedelta,
-        free: int,
-        share: float,
-    ) -> int:
-        """The same for one kind of work, which never takes more than its `share` of the threads."""
-        busy = self._busy.setdefault(do.__qualname__, set())
-        room = min(free, max(round(self.threads * share), 1) - len(busy))
+        """Claims and begins up to `free` pieces of work, in the order of their kinds."""
         begun = 0
-        if room > 0:
-            for claimed in claim(self.clock.now(), lease=lease, limit=room):
-                future = self._submit(pool, partial(self._do, partial(do, claimed)))
-                busy.add(future)
-                future.add_done_callback(busy.discard)
-                begun += 1
+        for kind in self._kinds.values():
+            room = min(free - begun, max(round(self.threads * kind.share), 1) - len(kind.busy))
+            if room > 0:
+                for claimed in kind.store.claim_due(self.clock.now(), lease=kind.lease, limit=room):
+                    future = self._submit(pool, partial(self._do, partial(kind.do, claimed)))
+                    kind.busy.add(future)
+                    future.add_done_callback(kind.busy.discard)
+                    begun += 1
         return begun
 
     def _wake(self, pool: ThreadPoolExecutor, kind: Due, number: int) -> None:
@@ -187,15 +184,10 @@ class Worker:
         # The sweep that finds the database again finds this too.
         if self._stopping or self._outage.pause_seconds:
             return
-        now = self.clock.now()
-        if kind == "delivery":
-            if delivery := self.deliveries.claim_one(number, now, lease=self.delivery_lease):
-                self._do(partial(self.courier.deliver, delivery))
-        elif kind == "row":
-            if task := self.jobs.claim_one(number, now, lease=self.row_lease):
-                self._do(partial(self.batcher.look, task))
-        elif watch := self.watches.claim_one(number, now, lease=self.watch_lease):
-            self._do(partial(self.watcher.look, watch))
+        asked = self._kinds[kind]
+        claimed = asked.store.claim_one(number, self.clock.now(), lease=asked.lease)
+        if claimed is not None:
+            self._do(partial(asked.do, claimed))
 
     def _do(self, work: Callable[[], Any]) -> None:
         work()
