@@ -16,8 +16,7 @@ from connector.domain.history import Seen
 from connector.domain.idempotency import Attempt, Claim, Remembered
 from connector.domain.jobs import Ended, Failure, Job, KeptRow, NewRow, Task
 from connector.domain.lookups import Known
-from connector.domain.portraits import Portrait
-from connector.domain.subscriptions import ClaimedWatch, Look, Subscription, Terms, Told
+from connector.domain.subscriptions import ClaimedWatch, Look, Subscription, Terms, Told, Watched
 from connector.domain.usage import Asked, Spent
 from connector.domain.webhooks import Standing, Webhook
 
@@ -168,8 +167,8 @@ class WatchStore(Protocol):
     def give_back(self, connection_id: str, day: str, credits: int) -> None:
         """Returns what was set aside."""
 
-    def portraits_of(self, subscription_id: str) -> list[tuple[str, Portrait | None, str | None]]:
-        """The subscription's watches as (handle, portrait, problem)."""
+    def watched_by(self, subscription_id: str, now: datetime) -> list[Watched]:
+        """What is known of the subscription's profiles."""
 
     def told(self, subscription_id: str, *, limit: int, before: int | None) -> list[Told]:
         """The newest events of a subscription, newest first, below the sequence `before`."""

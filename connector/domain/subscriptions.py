@@ -58,6 +58,20 @@ class Subscription:
 
 
 @dataclass(frozen=True)
+class Watched:
+    """What is known of a profile that a subscription watches. `looked_at` while a look is under way."""
+
+    portrait: Portrait | None
+    problem: str | None
+    looked_at: bool
+
+    @property
+    def expected(self) -> bool:
+        """Whether its first look is under way: nothing can be said of it yet."""
+        return self.portrait is None and self.looked_at
+
+
+@dataclass(frozen=True)
 class ClaimedWatch:
     """A watch that is ours until its lease ends, with what is needed to look at the profile."""
 

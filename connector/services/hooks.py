@@ -94,9 +94,10 @@ class Hooks:
     def _sample(self, subscription: Subscription, caller: Caller) -> Mapping[str, Any]:
         """From what was last seen or, before the first look, as it is declared."""
         terms = subscription.terms
-        for _, portrait, _ in self.watches.portraits_of(subscription.id):
-            if portrait and portrait.row:
-                return sample_event(terms.trigger, terms.inputs, portrait, self.clock.now()).body
+        now = self.clock.now()
+        for watched in self.watches.watched_by(subscription.id, now):
+            if watched.portrait and watched.portrait.row:
+                return sample_event(terms.trigger, terms.inputs, watched.portrait, now).body
         return {**_SAMPLES[terms.trigger], "request_source": caller.platform.request_source}
 
     def unsubscribe(self, subscription_id: str, caller: Caller) -> dict[str, Any]:
@@ -129,7 +130,7 @@ class Hooks:
         self.subscribing.check_key(caller)
 
     def _row(self, subscription: Subscription) -> dict[str, Any]:
-        watches = self.watches.portraits_of(subscription.id)
+        watched = self.watches.watched_by(subscription.id, self.clock.now())
         row: dict[str, Any] = _HOOK.dump(
             {
                 "id": subscription.id,
@@ -139,7 +140,7 @@ class Hooks:
                 "poll_interval_seconds": subscription.interval_seconds,
                 "state": subscription.state,
                 "reason": subscription.reason,
-                "problems": sorted({problem for _, _, problem in watches if problem}),
+                "problems": sorted({w.problem for w in watched if w.problem}),
                 "created_at": subscription.created_at,
             }
         )

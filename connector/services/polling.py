@@ -6,7 +6,7 @@ what an event would look like.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,16 +17,18 @@ from connector.domain.errors import (
     ConnectorError,
     InvalidApiKey,
     ProfileNotFound,
+    UpstreamUnavailable,
 )
 from connector.domain.events import sample_event
 from connector.domain.ports import Clock, SubscriptionStore, WatchStore
-from connector.domain.subscriptions import Subscription
+from connector.domain.subscriptions import Subscription, Watched
 from connector.services.subscribing import Subscribing, terms_of
 from connector.services.watching import Watcher
 
 MAX_EVENTS: Final = 100
 # With less than this part of the time left, what is still due waits for the next poll.
 _ENOUGH: Final = 1 / 3
+_PAUSE_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,18 +77,36 @@ class Polling:
         while caller.deadline.remaining() > caller.deadline.seconds * _ENOUGH:
             lease = caller.deadline.lease()
             due = self.watches.claim_for(subscription.id, self.clock.now(), lease=lease, limit=1)
-            if not due:
+            if due:
+                problem = self.watcher.look(due[0], caller) or problem
+            elif self._is_expected(subscription):
+                self.clock.sleep(_PAUSE_SECONDS)
+            else:
                 break
-            problem = self.watcher.look(due[0], caller) or problem
         return problem
+
+    def _is_expected(self, subscription: Subscription) -> bool:
+        """Whether a worker, or another poll, is about to see one of the profiles first."""
+        watched = self.watches.watched_by(subscription.id, self.clock.now())
+        return any(w.expected for w in watched)
 
     def _samples(
         self, subscription: Subscription, problem: ConnectorError | None
     ) -> list[Mapping[str, Any]]:
         now = self.clock.now()
         terms = subscription.terms
-        known = [p for _, p, _ in self.watches.portraits_of(subscription.id) if p and p.row]
+        watched = self.watches.watched_by(subscription.id, now)
+        known = [w.portrait for w in watched if w.portrait and w.portrait.row]
         if not known:
-            names = ", ".join(terms.handles)
-            raise problem or ProfileNotFound(f"TikTok profile not found for handle: {names}")
+            raise problem or _nothing_known(watched, terms.handles)
         return [sample_event(terms.trigger, terms.inputs, p, now).body for p in known[:3]]
+
+
+def _nothing_known(watched: Sequence[Watched], handles: Sequence[str]) -> ConnectorError:
+    """Why there is nothing to show of any of the profiles."""
+    if any(w.expected for w in watched):
+        return UpstreamUnavailable("The first look at the profile is still under way.")
+    for w in watched:
+        if w.portrait is None and w.problem:
+            return UpstreamUnavailable(w.problem)
+    return ProfileNotFound(f"TikTok profile not found for handle: {', '.join(handles)}")

@@ -16,10 +16,11 @@ from connector.domain.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
+from connector.domain.subscriptions import ClaimedWatch
 from schemas.catalog import CATALOG
 from schemas.events import EventRow
 from schemas.fields import declared_fields
-from tests.watched import Watching, profile
+from tests.watched import LEASE, Watching, profile
 from wire.database import open_engine
 
 KEYS = list(declared_fields(EventRow))
@@ -248,3 +249,38 @@ def test_only_what_may_have_been_charged_counts(
     watching.profiles.answers["ada"] = answer  # type: ignore[assignment]  # as parametrised
     watching.poll("new_video", "ada")
     assert watching.watches.spent(watching.caller().connection, "2026-11-24") == spent
+
+
+def test_profile_that_a_worker_is_seeing_first_is_waited_for(
+    watching: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Zap that is switched on looks at once; its editor asks for a sample in the same second."""
+    claimed = claimed_by_a_worker(watching)
+    watching.profiles.answers["ada"] = profile()
+    monkeypatch.setattr(watching.clock, "sleep", lambda _: watching.watcher.look(claimed))
+    (sample,) = watching.poll("new_video", "ada", page=Page(100, sample=True))
+    assert sample["latest_video_id"] == "ada-v2"
+    assert len(watching.profiles.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("look_ends", "message"), [(False, "still under way"), (True, "It is down")]
+)
+def test_profile_that_nobody_has_seen_yet_is_not_called_missing(
+    watching: Watching, look_ends: bool, message: str
+) -> None:
+    claimed = claimed_by_a_worker(watching)
+    if look_ends:
+        watching.profiles.answers["ada"] = UpstreamUnavailable("It is down.")
+        watching.watcher.look(claimed)
+    with pytest.raises(UpstreamUnavailable, match=message):
+        watching.poll("new_video", "ada", page=Page(100, sample=True))
+
+
+def claimed_by_a_worker(watching: Watching) -> ClaimedWatch:
+    """The watch of a subscription that was just made, in the middle of its first look."""
+    caller = watching.caller()
+    inputs = {"handles": ["ada"]}
+    watching.hooks.subscribe("new_video", "https://hooks.example.com/1", inputs, caller)
+    (claimed,) = watching.watches.claim_due(watching.clock.now(), lease=LEASE, limit=1)
+    return claimed

@@ -27,7 +27,7 @@ from connector.adapters.store.time import to_ms
 from connector.domain.deliveries import PENDING
 from connector.domain.events import Event
 from connector.domain.portraits import Portrait
-from connector.domain.subscriptions import ACTIVE, ClaimedWatch, Look, Terms, Told
+from connector.domain.subscriptions import ACTIVE, ClaimedWatch, Look, Terms, Told, Watched
 from wire.database import is_new, reading, writing
 
 
@@ -186,17 +186,20 @@ class Watches:
             rows = session.execute(query).all()
         return [Told(row.sequence, row.event_id, body_of(row)) for row in rows]
 
-    def portraits_of(self, subscription_id: str) -> list[tuple[str, Portrait | None, str | None]]:
-        """The subscription's watches as (handle, portrait, problem)."""
+    def watched_by(self, subscription_id: str, now: datetime) -> list[Watched]:
+        """What is known of the subscription's profiles."""
         query = (
-            select(Watch.handle, Watch.portrait, Watch.problem)
+            select(Watch.portrait, Watch.problem, Watch.lease_until)
             .join(SubscribedWatch, SubscribedWatch.watch_id == Watch.id)
             .where(SubscribedWatch.subscription_id == subscription_id)
             .order_by(Watch.id)
         )
         with reading(self._engine) as session:
             rows = session.execute(query).all()
-        return [(row.handle, _portrait(row.portrait), row.problem) for row in rows]
+        return [
+            Watched(_portrait(row.portrait), row.problem, (row.lease_until or 0) > to_ms(now))
+            for row in rows
+        ]
 
 
 def _awaited() -> ColumnElement[bool]:
