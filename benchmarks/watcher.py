@@ -158,7 +158,7 @@ def new_database(kind: str) -> Iterator[str]:
         with tempfile.TemporaryDirectory() as folder:
             yield f"sqlite:///{folder}/bench.db"
         return
-    with running_postgres() as server, server.database() as url:
+    with running_postgres(hasty=False) as server, server.database() as url:
         yield url
 
 

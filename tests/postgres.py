@@ -66,7 +66,7 @@ class Cluster:
 
 
 @contextmanager
-def new_cluster() -> Iterator[Cluster]:
+def new_cluster(*, hasty: bool = True) -> Iterator[Cluster]:
     """A server on a free port of this machine alone; PostgreSQL refuses to run as root."""
     owner = "postgres" if is_root() else None
     server = Postgres(free_port(), secrets.token_hex(8))
@@ -76,15 +76,18 @@ def new_cluster() -> Iterator[Cluster]:
         _make_cluster(program.with_name("initdb"), folder, server.password, owner)
         options = [f"port={server.port}", "listen_addresses=127.0.0.1", "unix_socket_directories="]
         command = [str(program), "-D", str(folder / "data")]
-        for option in (*options, *_HASTE):
+        for option in (*options, *(_HASTE if hasty else ())):
             command += ["-c", option]
         yield Cluster(server, command, folder, owner)
 
 
 @contextmanager
-def running_postgres() -> Iterator[Postgres]:
-    """A new server, whose data go with it, also where the tests are killed."""
-    with new_cluster() as cluster, cluster.running(cluster.folder) as server:
+def running_postgres(*, hasty: bool = True) -> Iterator[Postgres]:
+    """A new server, whose data go with it, also where the tests are killed.
+
+    One that is not `hasty` keeps what it was told also where the machine fails, as it is installed.
+    """
+    with new_cluster(hasty=hasty) as cluster, cluster.running(cluster.folder) as server:
         yield server
 
 

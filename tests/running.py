@@ -117,6 +117,15 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> N
     raise AssertionError(f"not ready: {log.read_text()}")
 
 
+def until(there: Callable[[], Any], seconds: float = 100) -> Any:
+    """What `there` answers, as soon as that is something."""
+    for _ in range(round(seconds / 0.1)):
+        if found := there():
+            return found
+        time.sleep(0.1)
+    raise AssertionError("it never came")
+
+
 @dataclass
 class Received:
     """One request as the upstream got it."""

@@ -18,8 +18,14 @@ import pytest
 import requests
 from standardwebhooks import Webhook
 
-from tests.e2e.test_instant import HEADERS, Product, running_product, until
-from tests.running import FakeUpstream, Received, fake_upstream, reply
+from tests.e2e.test_instant import HEADERS, Product, running_product
+from tests.running import (
+    FakeUpstream,
+    Received,
+    fake_upstream,
+    reply,
+    until,
+)
 from tests.watched import profile
 
 # All that one batch may hold, and fewer where only the database is another.

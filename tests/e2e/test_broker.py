@@ -18,10 +18,17 @@ import pytest
 from connector.adapters.clock import SystemClock
 from connector.adapters.queue import Queue
 from connector.domain.ports import Due
-from tests.e2e.test_instant import KEY, Product, running_product, subscribe, until
+from tests.e2e.test_instant import KEY, Product, running_product, subscribe
 from tests.postgres import Postgres
 from tests.redis import Redis, running_redis
-from tests.running import FakeUpstream, Received, fake_upstream, free_port, reply
+from tests.running import (
+    FakeUpstream,
+    Received,
+    fake_upstream,
+    free_port,
+    reply,
+    until,
+)
 from tests.watched import profile
 from wire.database import open_engine, writing
 

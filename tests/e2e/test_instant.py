@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from tests.running import (
     fake_upstream,
     reply,
     running_server,
+    until,
 )
 from tests.watched import MISSING_HANDLE, profile
 from wire.database import open_engine, writing
@@ -129,15 +130,6 @@ def running_product(folder: Path, upstream: FakeUpstream, **settings: str) -> It
         for process in product.started:
             process.kill()
             process.wait()
-
-
-def until(there: Callable[[], Any], seconds: float = 100) -> Any:
-    """What `there` answers, as soon as that is something."""
-    for _ in range(round(seconds / 0.1)):
-        if found := there():
-            return found
-        time.sleep(0.1)
-    raise AssertionError("it never came")
 
 
 def subscribe(

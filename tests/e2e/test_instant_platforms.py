@@ -15,12 +15,19 @@ import pytest
 from schemas.catalog import CATALOG
 from schemas.fields import declared_fields
 from schemas.hooks import Hook
-from tests.e2e.test_instant import KEY, Product, post_video, running_product, until
+from tests.e2e.test_instant import KEY, Product, post_video, running_product
 from tests.make_app.app import load
 from tests.make_app.checks.values import row_faults
 from tests.make_app.form import MakeError
 from tests.make_app.runner import Connection, Runner
-from tests.running import ROOT, FakeUpstream, Received, fake_upstream, reply
+from tests.running import (
+    ROOT,
+    FakeUpstream,
+    Received,
+    fake_upstream,
+    reply,
+    until,
+)
 from tests.watched import profile
 from tests.zapier.checks import lint_hook_payload, lint_live
 from tests.zapier.engine import PACKAGE, Engine, ZapierError, running_engine

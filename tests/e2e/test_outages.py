@@ -8,9 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_instant import post_video, running_product, subscribe, until
+from tests.e2e.test_instant import post_video, running_product, subscribe
 from tests.postgres import new_cluster, restarted
-from tests.running import FakeUpstream, fake_upstream, reply
+from tests.running import (
+    FakeUpstream,
+    fake_upstream,
+    reply,
+    until,
+)
 
 
 @pytest.fixture(scope="module")

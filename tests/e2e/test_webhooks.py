@@ -22,8 +22,15 @@ from connector.web.app import MAX_BODY_BYTES
 from schemas.fields import declared_fields
 from schemas.profile import ProfileRow
 from tests.e2e.test_hostile_callers import send
-from tests.e2e.test_instant import Product, running_product, until
-from tests.running import FakeUpstream, Server, fake_upstream, reply, running_server
+from tests.e2e.test_instant import Product, running_product
+from tests.running import (
+    FakeUpstream,
+    Server,
+    fake_upstream,
+    reply,
+    running_server,
+    until,
+)
 from tests.watched import profile
 
 SECRET = "It's a Secret to Everybody"

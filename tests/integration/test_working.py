@@ -18,7 +18,7 @@ from connector.adapters.store.workers import Workers
 from connector.adapters.wakeups import NoWakeups
 from connector.domain.ports import Due
 from connector.services.working import Worker
-from tests.running import FakeUpstream, Received, fake_upstream, reply
+from tests.running import FakeUpstream, Received, fake_upstream, reply, until
 from tests.watched import ToldClock, ToldWakeups, Watching, profile
 from wire.database import open_engine
 from wire.http import new_session
@@ -210,11 +210,3 @@ def test_worker_that_is_woken_begins_a_batch(running: Running) -> None:
         woken[0](kind, number)
         until(lambda: watching.jobs.find(job["id"], watching.caller())["ended_at"])
     assert sorted(handle for handle, _ in watching.profiles.asked) == sorted(rows)
-
-
-def until(there: Callable[[], Any]) -> None:
-    for _ in range(500):
-        if there():
-            return
-        time.sleep(0.1)
-    raise AssertionError("it never came")

@@ -26,6 +26,7 @@ from connector.domain.events import TEST_PREFIX
 from connector.domain.events import Event as Told
 from connector.domain.subscriptions import ACTIVE, DISABLED
 from wire.database import one_at_a_time, reading, writing
+from wire.together import Together
 
 # So that a receiver that hangs holds up its own events and nobody else's.
 MAX_AT_ONCE: Final = 4
@@ -41,6 +42,7 @@ class Deliveries:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._together = Together(engine)
 
     def claim_due(self, now: datetime, *, lease: timedelta, limit: int) -> list[ClaimedDelivery]:
         """Up to `limit` deliveries that are due, the longest due first, a few to each receiver.
@@ -95,11 +97,14 @@ class Deliveries:
             "updated_at": to_ms(now),
         }
         ours = (Delivery.sequence == delivery.sequence, Delivery.claim_token == delivery.token)
-        with writing(self._engine) as session:
+
+        def keep(session: Session) -> bool:
             if session.execute(update(Delivery).where(*ours).values(values)).rowcount == 0:
                 return False
             _keep_health(session, delivery, outcome, verdict, to_ms(now))
-        return True
+            return True
+
+        return self._together.write(keep, locks=(delivery.subscription_id,))
 
     def listed(
         self, connection_id: str | None, *, state: str | None, limit: int

@@ -20,6 +20,7 @@ from connector.domain.errors import ConnectorError, InvalidApiKey
 from connector.domain.lookups import Known
 from connector.domain.usage import PAID, Asked
 from wire.database import is_new, reading, writing
+from wire.together import Together
 
 _KINDS: Final = {
     kind.code: kind
@@ -33,6 +34,7 @@ class KnownProfiles:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._together = Together(engine)
 
     def known(self, connection_id: str, handle: str) -> Known:
         """What the last look-up brought; empty where there was none."""
@@ -61,10 +63,12 @@ class KnownProfiles:
         )
         taken = update(Lookup).where(*_same(connection_id, handle), free, *unchanged).values(claim)
         made = insert(Lookup).values(connection_id=connection_id, handle=handle, **claim)
-        with writing(self._engine) as session:
-            if session.execute(taken).rowcount:
-                return token
-            return token if is_new(session, made) else None
+
+        def take(session: Session) -> bool:
+            return session.execute(taken).rowcount > 0 or is_new(session, made)
+
+        ours = self._together.write(take, locks=(_CLAIMS, connection_id, handle))
+        return token if ours else None
 
     def keep(
         self,
@@ -84,9 +88,12 @@ class KnownProfiles:
             "failed_at": None,
             "failure": None,
         }
-        with writing(self._engine) as session:
+
+        def keep(session: Session) -> None:
             _end(session, connection_id, handle, values, token)
             count(session, asked, PAID)
+
+        self._together.write(keep, locks=(_COUNTS, connection_id, handle))
 
     def fail(
         self,
@@ -120,6 +127,11 @@ class KnownProfiles:
         """Deletes what nobody may ask for any more; how much that was, `limit` at most."""
         old = Lookup.touched_at < to_ms(before)
         return delete_piece(self._engine, Lookup.id, old, limit=limit)
+
+
+# The order in which processes take the rows that others want to write too.
+_CLAIMS: Final = "1"
+_COUNTS: Final = "2"
 
 
 def _end(

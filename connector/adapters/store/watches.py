@@ -6,7 +6,7 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Engine, and_, exists, insert, or_, select, update
 from sqlalchemy import Connection as Session
@@ -29,6 +29,7 @@ from connector.domain.events import Event
 from connector.domain.portraits import Portrait
 from connector.domain.subscriptions import ACTIVE, ClaimedWatch, Look, Terms, Told, Watched
 from wire.database import is_new, reading, writing
+from wire.together import Together
 
 
 class Watches:
@@ -36,6 +37,7 @@ class Watches:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._together = Together(engine)
 
     def claim_due(self, now: datetime, *, lease: timedelta, limit: int) -> list[ClaimedWatch]:
         """Up to `limit` watches that are due for a delivered subscription, the longest due first."""
@@ -120,7 +122,8 @@ class Watches:
             "problem": None,
             "seen_at": to_ms(look.seen_at),
         }
-        with writing(self._engine) as session:
+
+        def keep(session: Session) -> list[int] | None:
             if session.execute(_ours(watch).values(values)).rowcount == 0:
                 return None
             _follow_name(session, watch, portrait)
@@ -131,13 +134,14 @@ class Watches:
                 for sequence in _tell(session, subscription_id, events, to_ms(look.seen_at))
             ]
 
+        return self._together.write(keep, locks=_WATCHES)
+
     def put_off(
         self, watch: ClaimedWatch, *, until: datetime, attempt: int, problem: str | None
     ) -> bool:
         """Gives a claim back without a look; `problem` says why, for whoever asks."""
-        values = {**_free(until), "attempt": attempt, "problem": problem}
-        with writing(self._engine) as session:
-            return session.execute(_ours(watch).values(values)).rowcount > 0
+        free = _ours(watch).values({**_free(until), "attempt": attempt, "problem": problem})
+        return self._together.write(lambda s: s.execute(free).rowcount > 0, locks=_WATCHES)
 
     def stop_connection(self, connection_id: str, problem: str) -> None:
         """No more looks with this key until it is connected again."""
@@ -148,23 +152,27 @@ class Watches:
     def set_aside(self, connection_id: str, day: str, credits: int, *, budget: int) -> bool:
         """Takes `credits` out of the day's budget; false, and nothing taken, where it would not last."""
         mine = (CreditDay.connection_id == connection_id, CreditDay.day == day)
-        with writing(self._engine) as session:
-            spent = session.execute(select(CreditDay.credits).where(*mine)).scalar_one_or_none()
-            if spent is None:
-                _start_day(session, connection_id, day)
-            taken = (
-                update(CreditDay)
-                .where(*mine, CreditDay.credits + credits <= budget)
-                .values(credits=CreditDay.credits + credits)
-            )
+        taken = (
+            update(CreditDay)
+            .where(*mine, CreditDay.credits + credits <= budget)
+            .values(credits=CreditDay.credits + credits)
+        )
+
+        def take(session: Session) -> bool:
+            if session.execute(taken).rowcount > 0:
+                return True
+            if session.execute(select(CreditDay.credits).where(*mine)).first():
+                return False
+            _start_day(session, connection_id, day)
             return session.execute(taken).rowcount > 0
+
+        return self._together.write(take, locks=(_CREDITS, connection_id))
 
     def give_back(self, connection_id: str, day: str, credits: int) -> None:
         """Returns what was set aside for a look that cost nothing."""
         mine = (CreditDay.connection_id == connection_id, CreditDay.day == day)
         returned = update(CreditDay).where(*mine).values(credits=CreditDay.credits - credits)
-        with writing(self._engine) as session:
-            session.execute(returned)
+        self._together.write(lambda s: s.execute(returned), locks=(_CREDITS, connection_id))
 
     def spent(self, connection_id: str, day: str) -> int:
         """Credits spent, or set aside, on `day`."""
@@ -200,6 +208,11 @@ class Watches:
             Watched(_portrait(row.portrait), row.problem, (row.lease_until or 0) > to_ms(now))
             for row in rows
         ]
+
+
+# The order in which processes take the rows that others want to write too.
+_CREDITS: Final = "1"
+_WATCHES: Final = ("2",)
 
 
 def _awaited() -> ColumnElement[bool]:

@@ -1,0 +1,105 @@
+"""Writes of many threads in one transaction: what a commit costs is paid once for all that wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Event, Lock
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from wire.database import writing
+
+T = TypeVar("T")
+Locks = tuple[str, ...]
+# Others wait for the rows that a transaction has written, until it ends.
+MAX_TOGETHER: Final = 100
+
+
+@dataclass(eq=False)
+class _Write:
+    """One thread's work. Once it may go, the thread finishes or, where there is nothing to, leads."""
+
+    work: Callable[[Connection], Any]
+    locks: Locks
+    go: Event = field(default_factory=Event)
+    finish: Callable[[], Any] | None = None
+
+
+class Together:
+    """Writes to the database of `engine`. Whoever comes while another writes waits, and is written next.
+
+    A thread that is alone writes at once: nobody waits for company.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = Lock()
+        self._waiting: list[_Write] = []
+        self._led = False
+
+    def write(self, work: Callable[[Connection], T], *, locks: Locks) -> T:
+        """What `work` answers, once it is kept; nothing of it is where it raises.
+
+        It may be called twice, the first time in a transaction that is dropped. `locks` names the rows
+        that others want to write too: processes that take them in one order don't wait for each other
+        in a circle.
+        """
+        mine = _Write(work, locks)
+        with self._lock:
+            self._waiting.append(mine)
+            if not self._led:
+                self._led = True
+                mine.go.set()
+        mine.go.wait()
+        if mine.finish is None:
+            self._lead()
+        assert mine.finish is not None  # noqa: S101  # who leads is the first that is written
+        answer: T = mine.finish()
+        return answer
+
+    def _lead(self) -> None:
+        """Writes what waits, the longest first, and lets the next lead."""
+        with self._lock:
+            batch, self._waiting = self._waiting[:MAX_TOGETHER], self._waiting[MAX_TOGETHER:]
+        for write in batch:
+            write.finish = partial(self._alone, write.work)
+        try:
+            self._write(batch)
+        finally:
+            for write in batch:
+                write.go.set()
+            with self._lock:
+                self._led = bool(self._waiting)
+                if self._led:
+                    self._waiting[0].go.set()
+
+    def _write(self, batch: list[_Write]) -> None:
+        answers: list[tuple[_Write, Any]] = []
+        try:
+            with writing(self._engine) as session:
+                for write in sorted(batch, key=lambda write: write.locks):
+                    answers.append((write, write.work(session)))
+        except Exception as exc:  # noqa: BLE001  # it is raised by whom it concerns
+            # One that failed takes nobody with it: each is written alone. A commit that failed may
+            # have been carried out all the same, so nothing is written again.
+            if len(answers) == len(batch) or len(batch) == 1:
+                for write in batch:
+                    write.finish = partial(_fail, exc)
+            return
+        for write, answer in answers:
+            write.finish = partial(_same, answer)
+
+    def _alone(self, work: Callable[[Connection], T]) -> T:
+        with writing(self._engine) as session:
+            return work(session)
+
+
+def _same(answer: T) -> T:
+    return answer
+
+
+def _fail(exc: Exception) -> None:
+    raise exc
