@@ -7,8 +7,8 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from sqlalchemy import BindParameter, Engine, bindparam, func, or_, select, update
 from sqlalchemy import Connection as Session
-from sqlalchemy import Engine, func, or_, select, update
 
 from connector.adapters.store.tables import Delivery, Event, Subscription
 from connector.adapters.store.time import from_ms, to_ms
@@ -49,37 +49,32 @@ class Deliveries:
 
         Never more to one host than `MAX_A_SECOND`, by whichever worker: what is beyond waits.
         """
-        return self._claim(_due(to_ms(now), limit), now, lease)
+        return self._claim(_DUE, now, lease, limit=limit)
 
     def claim_one(
         self, sequence: int, now: datetime, *, lease: timedelta
     ) -> ClaimedDelivery | None:
         """The delivery, where `claim_due` might claim it: a wake-up may be early, late or repeated."""
-        due = _due(to_ms(now), None).subquery()
-        claimed = self._claim(select(due.c.sequence).where(due.c.sequence == sequence), now, lease)
+        claimed = self._claim(_DUE_ONE, now, lease, of=sequence)
         return next(iter(claimed), None)
 
-    def _claim(self, due: Any, now: datetime, lease: timedelta) -> list[ClaimedDelivery]:
+    def _claim(
+        self, due: Any, now: datetime, lease: timedelta, **wanted: int
+    ) -> list[ClaimedDelivery]:
         token = secrets.token_hex(16)
+        times = {"now": to_ms(now), "a_second_ago": to_ms(now) - _SECOND}
+        claim = {
+            "claim_token": token,
+            "claimed_at": to_ms(now),
+            "lease_until": to_ms(now + lease),
+        }
         with writing(self._engine) as session:
             one_at_a_time(session, _CLAIMING)
-            chosen = session.execute(due).scalars().all()
+            chosen = session.execute(due, {**times, **wanted}).scalars().all()
             if not chosen:
                 return []
-            claim = (
-                update(Delivery)
-                # Asked again: on PostgreSQL one whose lease had ended may be done by now all the same.
-                .where(Delivery.sequence.in_(chosen), *_waiting(to_ms(now)))
-                .values(claim_token=token, claimed_at=to_ms(now), lease_until=to_ms(now + lease))
-            )
-            session.execute(claim)
-            rows = session.execute(
-                select(Delivery.__table__, Event.body, *_TARGET)
-                .join(Event, Event.sequence == Delivery.sequence)
-                .join(Subscription, Subscription.id == Delivery.subscription_id)
-                .where(Delivery.claim_token == token)
-                .order_by(Delivery.due_at)
-            ).all()
+            session.execute(_THESE, {**times, "chosen": chosen, **claim})
+            rows = session.execute(_CLAIMED, {"token": token}).all()
         return [_claimed(row, token) for row in rows]
 
     def complete(
@@ -96,10 +91,10 @@ class Deliveries:
             "last_error": outcome.error,
             "updated_at": to_ms(now),
         }
-        ours = (Delivery.sequence == delivery.sequence, Delivery.claim_token == delivery.token)
+        ours = {"of": delivery.sequence, "token": delivery.token, **values}
 
         def keep(session: Session) -> bool:
-            if session.execute(update(Delivery).where(*ours).values(values)).rowcount == 0:
+            if session.execute(_OURS, ours).rowcount == 0:
                 return False
             _keep_health(session, delivery, outcome, verdict, to_ms(now))
             return True
@@ -180,20 +175,24 @@ _TARGET = (
 )
 
 
-def _waiting(now: int) -> tuple[Any, ...]:
-    free = or_(Delivery.lease_until.is_(None), Delivery.lease_until <= now)
+_NOW: BindParameter[int] = bindparam("now")
+_A_SECOND_AGO: BindParameter[int] = bindparam("a_second_ago")
+_WAITING: Final = (
+    Delivery.state == PENDING,
+    Delivery.due_at <= _NOW,
+    or_(Delivery.lease_until.is_(None), Delivery.lease_until <= _NOW),
     # A try is counted by its claim, so one that is repeated at once would count but once.
-    counted = or_(Delivery.claimed_at.is_(None), Delivery.claimed_at <= now - _SECOND)
-    return Delivery.state == PENDING, Delivery.due_at <= now, free, counted
+    or_(Delivery.claimed_at.is_(None), Delivery.claimed_at <= _A_SECOND_AGO),
+)
 
 
-def _due(now: int, limit: int | None) -> Any:
+def _due() -> Any:
     """Of what is due, as much as every host takes now, the longest due first."""
-    mine = _for_receivers(now)
+    mine = _for_receivers()
     begun = (
         select(Subscription.target_host, func.count().label("tries"))
         .join(Delivery, Delivery.subscription_id == Subscription.id)
-        .where(Delivery.claimed_at > now - _SECOND)
+        .where(Delivery.claimed_at > _A_SECOND_AGO)
         .group_by(Subscription.target_host)
         .subquery()
     )
@@ -203,11 +202,10 @@ def _due(now: int, limit: int | None) -> Any:
         .outerjoin(begun, begun.c.target_host == mine.c.target_host)
         .where(or_(mine.c.target_host.is_(None), within))
         .order_by(mine.c.due_at, mine.c.sequence)
-        .limit(limit)
     )
 
 
-def _for_receivers(now: int) -> Any:
+def _for_receivers() -> Any:
     """Of what is due, what leaves no more than `MAX_AT_ONCE` in flight to a subscription.
 
     `place` counts what is for the same host.
@@ -222,15 +220,15 @@ def _for_receivers(now: int) -> Any:
         )
         .join(Subscription, Subscription.id == Delivery.subscription_id)
         .where(
-            *_waiting(now),
+            *_WAITING,
             Subscription.state == ACTIVE,
-            or_(Subscription.throttled_until.is_(None), Subscription.throttled_until <= now),
+            or_(Subscription.throttled_until.is_(None), Subscription.throttled_until <= _NOW),
         )
         .subquery()
     )
     busy = (
         select(Delivery.subscription_id, func.count().label("tries"))
-        .where(Delivery.state == PENDING, Delivery.lease_until > now)
+        .where(Delivery.state == PENDING, Delivery.lease_until > _NOW)
         .group_by(Delivery.subscription_id)
         .subquery()
     )
@@ -249,6 +247,30 @@ def _for_receivers(now: int) -> Any:
 
 def _place(of: Any, *order: Any) -> Any:
     return func.row_number().over(partition_by=of, order_by=order).label("place")
+
+
+def _one_of(due: Any) -> Any:
+    found = due.subquery()
+    return select(found.c.sequence).where(found.c.sequence == bindparam("of"))
+
+
+# Said once each: to put a statement together takes many times as long as to carry it out.
+_DUE: Final = _due().limit(bindparam("limit"))
+_DUE_ONE: Final = _one_of(_due())
+# Asked again: on PostgreSQL one whose lease had ended may be done by now all the same.
+_THESE: Final = update(Delivery).where(
+    Delivery.sequence.in_(bindparam("chosen", expanding=True)), *_WAITING
+)
+_CLAIMED: Final = (
+    select(Delivery.__table__, Event.body, *_TARGET)
+    .join(Event, Event.sequence == Delivery.sequence)
+    .join(Subscription, Subscription.id == Delivery.subscription_id)
+    .where(Delivery.claim_token == bindparam("token"))
+    .order_by(Delivery.due_at)
+)
+_OURS: Final = update(Delivery).where(
+    Delivery.sequence == bindparam("of"), Delivery.claim_token == bindparam("token")
+)
 
 
 def _last_test(subscription_id: str) -> Any:

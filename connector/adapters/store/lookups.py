@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection as Session
-from sqlalchemy import Engine, delete, insert, or_, select, update
+from sqlalchemy import Engine, bindparam, delete, insert, or_, select, update
 
 from connector.adapters.store.pieces import delete_piece
 from connector.adapters.store.tables import Lookup
@@ -38,9 +38,8 @@ class KnownProfiles:
 
     def known(self, connection_id: str, handle: str) -> Known:
         """What the last look-up brought; empty where there was none."""
-        query = select(Lookup.__table__).where(*_same(connection_id, handle))
         with reading(self._engine) as session:
-            row = session.execute(query).one_or_none()
+            row = session.execute(_KNOWN, _same(connection_id, handle)).one_or_none()
         return Known() if row is None else _known(row)
 
     def claim(
@@ -56,16 +55,17 @@ class KnownProfiles:
             "lease_until": to_ms(now + lease),
             "touched_at": to_ms(now),
         }
-        free = or_(Lookup.lease_until.is_(None), Lookup.lease_until <= to_ms(now))
-        unchanged = (
-            Lookup.fetched_at.is_not_distinct_from(_ms(known.fetched_at)),
-            Lookup.failed_at.is_not_distinct_from(_ms(known.failed_at)),
-        )
-        taken = update(Lookup).where(*_same(connection_id, handle), free, *unchanged).values(claim)
+        taken = {
+            **_same(connection_id, handle),
+            "now": to_ms(now),
+            "was_fetched": _ms(known.fetched_at),
+            "had_failed": _ms(known.failed_at),
+            **claim,
+        }
         made = insert(Lookup).values(connection_id=connection_id, handle=handle, **claim)
 
         def take(session: Session) -> bool:
-            return session.execute(taken).rowcount > 0 or is_new(session, made)
+            return session.execute(_TAKE, taken).rowcount > 0 or is_new(session, made)
 
         ours = self._together.write(take, locks=(_CLAIMS, connection_id, handle))
         return token if ours else None
@@ -108,7 +108,7 @@ class KnownProfiles:
         if isinstance(error, InvalidApiKey):
             # Anybody can make up keys: they leave nothing behind.
             with writing(self._engine) as session:
-                session.execute(delete(Lookup).where(*_same(connection_id, handle)))
+                session.execute(delete(Lookup).where(*_SAME), _same(connection_id, handle))
             return
         failure = {
             "code": error.code,
@@ -140,19 +140,30 @@ def _end(
     same = _same(connection_id, handle)
     if token:
         ended = {**values, "claim_token": None, "lease_until": None}
-        ours = update(Lookup).where(*same, Lookup.claim_token == token)
         # A claim that was lost is another's to end; what it brought is as good.
-        if session.execute(ours.values(ended)).rowcount:
+        if session.execute(_OURS, {**same, "token": token, **ended}).rowcount:
             return
-    if session.execute(update(Lookup).where(*same).values(values)).rowcount:
+    if session.execute(_CHANGE, {**same, **values}).rowcount:
         return
     made = insert(Lookup).values(connection_id=connection_id, handle=handle, **values)
     if not is_new(session, made):
-        session.execute(update(Lookup).where(*same).values(values))
+        session.execute(_CHANGE, {**same, **values})
 
 
-def _same(connection_id: str, handle: str) -> tuple[Any, ...]:
-    return Lookup.connection_id == connection_id, Lookup.handle == handle
+def _same(connection_id: str, handle: str) -> dict[str, Any]:
+    return {"of": connection_id, "name": handle}
+
+
+# Said once each: to put a statement together takes many times as long as to carry it out.
+_SAME: Final = (Lookup.connection_id == bindparam("of"), Lookup.handle == bindparam("name"))
+_KNOWN: Final = select(Lookup.__table__).where(*_SAME)
+_CHANGE: Final = update(Lookup).where(*_SAME)
+_OURS: Final = _CHANGE.where(Lookup.claim_token == bindparam("token"))
+_TAKE: Final = _CHANGE.where(
+    or_(Lookup.lease_until.is_(None), Lookup.lease_until <= bindparam("now")),
+    Lookup.fetched_at.is_not_distinct_from(bindparam("was_fetched")),
+    Lookup.failed_at.is_not_distinct_from(bindparam("had_failed")),
+)
 
 
 def _known(row: Any) -> Known:

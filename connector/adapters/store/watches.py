@@ -8,7 +8,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Engine, and_, exists, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Engine,
+    and_,
+    bindparam,
+    exists,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy import Connection as Session
 from sqlalchemy.exc import IntegrityError
 
@@ -41,12 +52,12 @@ class Watches:
 
     def claim_due(self, now: datetime, *, lease: timedelta, limit: int) -> list[ClaimedWatch]:
         """Up to `limit` watches that are due for a delivered subscription, the longest due first."""
-        return self._claim(_awaited(), now, lease=lease, limit=limit)
+        return self._claim(_DUE, now, lease=lease, limit=limit)
 
     def claim_one(self, watch_id: int, now: datetime, *, lease: timedelta) -> ClaimedWatch | None:
         """The watch, where `claim_due` might claim it: a wake-up may be early, late or repeated."""
-        this = and_(Watch.id == watch_id, _awaited())
-        return next(iter(self._claim(this, now, lease=lease, limit=1)), None)
+        claimed = self._claim(_DUE_ONE, now, lease=lease, limit=1, of=watch_id)
+        return next(iter(claimed), None)
 
     def due_of(self, subscription_id: str, now: datetime) -> list[int]:
         """The ids of the subscription's watches that are due."""
@@ -62,50 +73,27 @@ class Watches:
         self, subscription_id: str, now: datetime, *, lease: timedelta, limit: int
     ) -> list[ClaimedWatch]:
         """The same for the watches of one subscription, which somebody is waiting for."""
-        of_it = exists().where(
-            SubscribedWatch.watch_id == Watch.id,
-            SubscribedWatch.subscription_id == subscription_id,
-        )
-        return self._claim(of_it, now, lease=lease, limit=limit)
+        return self._claim(_DUE_FOR, now, lease=lease, limit=limit, of=subscription_id)
 
     def _claim(
-        self, wanted: ColumnElement[bool], now: datetime, *, lease: timedelta, limit: int
+        self, due: Any, now: datetime, *, lease: timedelta, limit: int, **of: Any
     ) -> list[ClaimedWatch]:
-        free = or_(Watch.lease_until.is_(None), Watch.lease_until <= to_ms(now))
-        due = (
-            select(Watch.id)
-            .where(Watch.due_at <= to_ms(now), free, wanted)
-            .order_by(Watch.due_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
         token = secrets.token_hex(16)
+        claim = {"claim_token": token, "lease_until": to_ms(now + lease)}
         with writing(self._engine) as session:
-            ids = session.execute(due).scalars().all()
+            wanted = {"now": to_ms(now), "limit": limit, **of}
+            ids = session.execute(due, wanted).scalars().all()
             if not ids:
                 return []
-            claim = update(Watch).where(Watch.id.in_(ids))
-            claimed = {"claim_token": token, "lease_until": to_ms(now + lease)}
-            session.execute(claim.values(claimed))
-            rows = session.execute(
-                select(Watch.__table__, Connection.platform, Connection.sealed_key)
-                .join(Connection, Connection.id == Watch.connection_id)
-                .where(Watch.id.in_(ids))
-                .order_by(Watch.due_at)
-            ).all()
+            session.execute(_THESE, {"ids": ids, **claim})
+            rows = session.execute(_CLAIMED, {"ids": ids}).all()
         return [_claimed(row, token) for row in rows]
 
     def terms_of(self, watch_id: int) -> dict[str, Terms]:
         """The terms of every active subscription to the watch, by its id."""
-        query = (
-            select(Subscription.id, Subscription.trigger, Subscription.inputs)
-            .join(SubscribedWatch, SubscribedWatch.subscription_id == Subscription.id)
-            .where(SubscribedWatch.watch_id == watch_id, Subscription.state == ACTIVE)
-        )
         with reading(self._engine) as session:
-            return {
-                row.id: Terms(row.trigger, json.loads(row.inputs)) for row in session.execute(query)
-            }
+            rows = session.execute(_TERMS, {"of": watch_id}).all()
+        return {row.id: Terms(row.trigger, json.loads(row.inputs)) for row in rows}
 
     def complete(self, watch: ClaimedWatch, look: Look) -> list[int] | None:
         """Keeps the look, its events and their deliveries, and when to look again.
@@ -124,10 +112,10 @@ class Watches:
         }
 
         def keep(session: Session) -> list[int] | None:
-            if session.execute(_ours(watch).values(values)).rowcount == 0:
+            if session.execute(_OURS, _ours(watch, values)).rowcount == 0:
                 return None
             _follow_name(session, watch, portrait)
-            session.execute(insert(Snapshot).values(_snapshot(watch, look)))
+            session.execute(_SNAPSHOT, _snapshot(watch, look))
             return [
                 sequence
                 for subscription_id, events in look.events.items()
@@ -140,8 +128,8 @@ class Watches:
         self, watch: ClaimedWatch, *, until: datetime, attempt: int, problem: str | None
     ) -> bool:
         """Gives a claim back without a look; `problem` says why, for whoever asks."""
-        free = _ours(watch).values({**_free(until), "attempt": attempt, "problem": problem})
-        return self._together.write(lambda s: s.execute(free).rowcount > 0, locks=_WATCHES)
+        free = _ours(watch, {**_free(until), "attempt": attempt, "problem": problem})
+        return self._together.write(lambda s: s.execute(_OURS, free).rowcount > 0, locks=_WATCHES)
 
     def stop_connection(self, connection_id: str, problem: str) -> None:
         """No more looks with this key until it is connected again."""
@@ -151,36 +139,29 @@ class Watches:
 
     def set_aside(self, connection_id: str, day: str, credits: int, *, budget: int) -> bool:
         """Takes `credits` out of the day's budget; false, and nothing taken, where it would not last."""
-        mine = (CreditDay.connection_id == connection_id, CreditDay.day == day)
-        taken = (
-            update(CreditDay)
-            .where(*mine, CreditDay.credits + credits <= budget)
-            .values(credits=CreditDay.credits + credits)
-        )
+        mine = {"of": connection_id, "on": day}
+        taken = {**mine, "more": credits, "budget": budget}
 
         def take(session: Session) -> bool:
-            if session.execute(taken).rowcount > 0:
+            if session.execute(_TAKE, taken).rowcount > 0:
                 return True
-            if session.execute(select(CreditDay.credits).where(*mine)).first():
+            if session.execute(_SPENT, mine).first():
                 return False
             _start_day(session, connection_id, day)
-            return session.execute(taken).rowcount > 0
+            return session.execute(_TAKE, taken).rowcount > 0
 
         return self._together.write(take, locks=(_CREDITS, connection_id))
 
     def give_back(self, connection_id: str, day: str, credits: int) -> None:
         """Returns what was set aside for a look that cost nothing."""
-        mine = (CreditDay.connection_id == connection_id, CreditDay.day == day)
-        returned = update(CreditDay).where(*mine).values(credits=CreditDay.credits - credits)
-        self._together.write(lambda s: s.execute(returned), locks=(_CREDITS, connection_id))
+        returned = {"of": connection_id, "on": day, "more": -credits}
+        self._together.write(lambda s: s.execute(_ADD, returned), locks=(_CREDITS, connection_id))
 
     def spent(self, connection_id: str, day: str) -> int:
         """Credits spent, or set aside, on `day`."""
-        query = select(CreditDay.credits).where(
-            CreditDay.connection_id == connection_id, CreditDay.day == day
-        )
+        mine = {"of": connection_id, "on": day}
         with reading(self._engine) as session:
-            return session.execute(query).scalar_one_or_none() or 0
+            return session.execute(_SPENT, mine).scalar_one_or_none() or 0
 
     def told(self, subscription_id: str, *, limit: int, before: int | None = None) -> list[Told]:
         """The newest events of a subscription, newest first, below the sequence `before`."""
@@ -227,8 +208,52 @@ def _awaited() -> ColumnElement[bool]:
     return and_(wanted, healthy)
 
 
-def _ours(watch: ClaimedWatch) -> Any:
-    return update(Watch).where(Watch.id == watch.id, Watch.claim_token == watch.token)
+def _due(*wanted: ColumnElement[bool]) -> Any:
+    now: BindParameter[int] = bindparam("now")
+    free = or_(Watch.lease_until.is_(None), Watch.lease_until <= now)
+    return (
+        select(Watch.id)
+        .where(Watch.due_at <= now, free, *wanted)
+        .order_by(Watch.due_at)
+        .limit(bindparam("limit"))
+        .with_for_update(skip_locked=True)
+    )
+
+
+# Said once each: to put a statement together takes many times as long as to carry it out.
+_DUE: Final = _due(_awaited())
+_DUE_ONE: Final = _due(_awaited(), Watch.id == bindparam("of"))
+_DUE_FOR: Final = _due(
+    exists().where(
+        SubscribedWatch.watch_id == Watch.id,
+        SubscribedWatch.subscription_id == bindparam("of"),
+    )
+)
+_IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
+_THESE: Final = update(Watch).where(Watch.id.in_(_IDS))
+_CLAIMED: Final = (
+    select(Watch.__table__, Connection.platform, Connection.sealed_key)
+    .join(Connection, Connection.id == Watch.connection_id)
+    .where(Watch.id.in_(_IDS))
+    .order_by(Watch.due_at)
+)
+_OURS: Final = update(Watch).where(
+    Watch.id == bindparam("of"), Watch.claim_token == bindparam("token")
+)
+_TERMS: Final = (
+    select(Subscription.id, Subscription.trigger, Subscription.inputs)
+    .join(SubscribedWatch, SubscribedWatch.subscription_id == Subscription.id)
+    .where(SubscribedWatch.watch_id == bindparam("of"), Subscription.state == ACTIVE)
+)
+_SNAPSHOT: Final = insert(Snapshot)
+_DAY: Final = (CreditDay.connection_id == bindparam("of"), CreditDay.day == bindparam("on"))
+_SPENT: Final = select(CreditDay.credits).where(*_DAY)
+_ADD: Final = update(CreditDay).where(*_DAY).values(credits=CreditDay.credits + bindparam("more"))
+_TAKE: Final = _ADD.where(CreditDay.credits + bindparam("more") <= bindparam("budget"))
+
+
+def _ours(watch: ClaimedWatch, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {"of": watch.id, "token": watch.token, **values}
 
 
 def _free(due_at: datetime) -> dict[str, Any]:
