@@ -27,7 +27,7 @@ from connector.config import Settings, SettingsError
 from connector.exports.openapi import openapi_document
 from connector.exports.openapi.responses import Door
 from connector.services.account import describe_account
-from connector.services.handlers import BATCHES, LOOK_UPS, SUBSCRIPTIONS, Handlers
+from connector.services.handlers import BATCHES, LOOK_UPS, SUBSCRIPTIONS, USAGE, WEBHOOKS, Handlers
 from connector.services.universal import call_api
 from connector.services.working import Worker
 from connector.watching import Watching, check_keys_open
@@ -247,6 +247,8 @@ def _connector(
             **_handed(LOOK_UPS, lookups=watching.lookups),
             **_handed(SUBSCRIPTIONS, hooks=watching.hooks),
             **_handed(BATCHES, jobs=watching.jobs),
+            **_handed(USAGE, usage=watching.usage),
+            **_handed(WEBHOOKS, webhooks=watching.webhooks),
         },
         poll=watching.polling.poll,
         hooks=watching.hooks,

@@ -56,8 +56,7 @@ def create(settings: Settings, /, platform: str, **given: str | None) -> None:
     secret = {"signature_secret": os.environ.get(SECRET_VARIABLE)}
     try:
         asked = checked(WebhookInput(), given | secret)
-        root = settings.connector_base_url or f"http://{settings.netloc}"
-        made = watching.webhooks.create(asked, _caller(settings, platform), root=root)
+        made = watching.webhooks.create(asked, _caller(settings, platform))
     except ConnectorError as exc:
         raise click.ClickException(exc.message) from exc
     click.echo(f"Webhook {made['id']}. What follows is not shown again:", err=True)
@@ -110,4 +109,5 @@ def _caller(settings: Settings, platform: str) -> Caller:
     if not (key := key.strip()):
         raise click.ClickException("Give the API key in PROFILE_API_KEY or on the standard input.")
     deadline = Deadline(settings.connector_deadline_seconds, SystemClock().monotonic)
-    return Caller(_PLATFORMS[platform], deadline, key)
+    root = settings.connector_base_url or f"http://{settings.netloc}"
+    return Caller(_PLATFORMS[platform], deadline, key, root)

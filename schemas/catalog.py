@@ -23,7 +23,15 @@ from schemas.inputs import (
 from schemas.jobs import BatchRow, Job, JobInput, JobPageInput, ProfilesInput
 from schemas.profile import SAMPLE_FETCHED_AT, ProfileRow
 from schemas.universal import ENDPOINTS, RequestInput, RequestOutput
+from schemas.usage import Usage, UsageInput
 from schemas.watching import UnwatchProfileInput, watch_profile_input
+from schemas.webhooks import (
+    FindWebhooksInput,
+    Webhook,
+    WebhookEnd,
+    WebhookForm,
+    WebhookToEnd,
+)
 
 
 @dataclass(frozen=True)
@@ -272,6 +280,33 @@ CATALOG = Catalog(
             output=HookEnd,
             effect="delete",
         ),
+        Action(
+            key="get_usage",
+            label="Get usage",
+            noun="Usage report",
+            description="Returns the credits that were spent and saved, and what spent them.",
+            input=UsageInput,
+            output=Usage,
+            free=True,
+        ),
+        Action(
+            key="create_webhook",
+            label="Create an incoming webhook",
+            noun="Webhook",
+            description="Creates a secret address that looks up whatever handle is sent to it.",
+            input=WebhookForm,
+            output=Webhook,
+            effect="create",
+        ),
+        Action(
+            key="delete_webhook",
+            label="Delete an incoming webhook",
+            noun="Webhook",
+            description="Deletes an incoming webhook, so that its address is unknown.",
+            input=WebhookToEnd,
+            output=WebhookEnd,
+            effect="delete",
+        ),
     ),
     searches=(
         Search(
@@ -289,6 +324,15 @@ CATALOG = Catalog(
             description="Returns the rows of a job, in the order of its handles.",
             input=JobPageInput,
             output=BatchRow,
+            free=True,
+        ),
+        Search(
+            key="find_webhooks",
+            label="Find incoming webhooks",
+            noun="Webhook",
+            description="Returns the incoming webhooks of the connection, by name or all of them.",
+            input=FindWebhooksInput,
+            output=Webhook,
             free=True,
         ),
     ),

@@ -126,15 +126,19 @@ def field(
     help: str,  # noqa: A002  # the platforms' own word for this text
     sample: object,
     choices: Mapping[str, str] | None = None,
+    secret: bool = False,
     **options: Any,
 ) -> fields.Field[Any]:
     """Declares one key of a row or one input.
 
     `paths` are the dotted upstream paths to look for, best first; none for a derived key.
-    `choices` are the values that an input may hold, with what a person reads for each.
+    `choices` are the values that an input may hold, with what a person reads for each. What is
+    `secret` is kept out of logs.
     Metadata uses the names that apispec keeps; `x-upstream` holds the paths.
     """
     metadata = {"title": label, "description": help, "example": sample, "x-upstream": paths}
+    if secret or issubclass(kind, Secret):
+        metadata["format"] = "password"
     if choices:
         metadata["x-choices"] = choices
         allowed = validate.ContainsOnly if issubclass(kind, Words) else validate.OneOf
@@ -147,6 +151,12 @@ def choices_of(declared: fields.Field[Any]) -> Mapping[str, str]:
     """The values that the input may hold, by value; empty where any will do."""
     choices: Mapping[str, str] = declared.metadata.get("x-choices", {})
     return choices
+
+
+def secrets_of(schema: type[Schema]) -> list[str]:
+    """The keys whose values are kept out of logs."""
+    declared = declared_fields(schema).items()
+    return [key for key, value in declared if value.metadata.get("format") == "password"]
 
 
 def upstream_paths(declared: fields.Field[Any]) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ class Hook(Schema):
         help="Why profiles could not be looked at last time.",
     )
     secret = field(
-        Text, label="Signing secret", sample="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        Text, label="Signing secret", sample="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", secret=True,
         help="Verifies deliveries by Standard Webhooks. Shown once, when it is new.",
     )
     created_at = field(

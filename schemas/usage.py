@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema
+from marshmallow import EXCLUDE, Schema
 
 from schemas.fields import Identifier, Items, Text, WholeNumber, declared_fields, field
 
 WATCHING = "watching"
 WEBHOOKS = "webhooks"
+
+
+class UsageInput(Schema):
+    """What to report."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    what = field(
+        Text, label="What", sample=WATCHING, load_default=None,
+        help="Only what this asked: an action's or search's key, `watching`, which serves every"
+        " trigger, or `webhooks`. Empty: everything.",
+    )
 
 
 class _Credits(Schema):

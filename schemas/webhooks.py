@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, validate, validates_schema
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
 from schemas.fields import (
     Flag,
@@ -47,8 +47,17 @@ class RotateInput(Schema):
     )
 
 
-class WebhookInput(Schema):
-    """A webhook to make."""
+def _style(*styles: str) -> fields.Field[Any]:
+    return field(
+        Text,
+        label="Signature style", sample=GITHUB, load_default=None,
+        choices={style: STYLES[style] for style in styles},
+        help="How callers have to sign. Empty: whoever knows the address may fire it.",
+    )
+
+
+class WebhookForm(Schema):
+    """A webhook to make with a form of a platform, which asks for no secrets: a new one is answered."""
 
     class Meta:
         unknown = EXCLUDE
@@ -72,28 +81,24 @@ class WebhookInput(Schema):
     )
     callers_choose = field(
         Flag,
-        label="Callers choose the target", sample=False, load_default=False, allow_none=False,
+        label="Callers choose target", sample=False, load_default=False, allow_none=False,
         help="Whether a request may name another `callback_url`, only with the mode `callback`.",
     )
     handle_path = field(
         Text,
-        label="Path to the handle", sample="data.user.name", load_default=None,
+        label="Handle path", sample="data.user.name", load_default=None,
         validate=validate.Length(max=200),
         help="Where the handle stands in what is sent, such as data.user.name or items.0.handle."
         " Empty: it is looked for under the usual names.",
     )
-    signature_style = field(
-        Text,
-        label="Signature style", sample=GITHUB, load_default=None, choices=STYLES,
-        help="How callers have to sign. Empty: whoever knows the address may fire it.",
-    )
+    # The others give the secret rather than take it.
+    signature_style = _style(STANDARD, GITHUB)
     signature_header = field(
         Text,
         label="Signature header", sample="X-Hub-Signature-256", load_default=None,
         validate=validate.Regexp(r"^[A-Za-z0-9-]{1,64}$", error="Not the name of a header."),
         help="The header that holds the signature. Empty: the one of the style.",
     )
-    signature_secret = declared_fields(RotateInput)["signature_secret"]
     daily_credits = field(
         WholeNumber,
         label="Daily credits", sample=100, load_default=None,
@@ -114,8 +119,18 @@ class WebhookInput(Schema):
         if bool(target) == (mode == ANSWER) and not choose:
             raise ValidationError(f"Give it with the mode {FORWARD} or {CALLBACK}.", "target_url")
         for key in ("signature_header", "signature_secret"):
-            if data[key] and not data["signature_style"]:
+            if data.get(key) and not data["signature_style"]:
                 raise ValidationError("Give a signature_style with it.", key)
+
+
+class WebhookInput(WebhookForm):
+    """A webhook to make."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    signature_style = _style(*STYLES)
+    signature_secret = declared_fields(RotateInput)["signature_secret"]
 
 
 _INPUT = declared_fields(WebhookInput)
@@ -156,20 +171,46 @@ class Webhook(Schema):
     )
     reason = field(Text, label="Reason", sample=None, help="Why it is disabled.")
     url = field(
-        Url, label="Webhook URL",
-        sample="https://connector.example.com/webhooks/wh_dGhpcy1pcy1hLXNhbXBsZS1hbmQtb3BlbnMtbm90aGluZw",
+        Url, label="Webhook URL", secret=True,
+        sample="https://profiles.example.com/webhooks/wh_dGhpcy1pcy1hLXNhbXBsZS1hbmQtb3BlbnMtbm90aGluZw",
         help="The secret address that fires it. Shown once, when it is new.",
     )
     signature_secret = field(
-        Text, label="Signature secret", sample="It's a Secret to Everybody",
+        Text, label="Signature secret", sample="It's a Secret to Everybody", secret=True,
         help="What callers sign with. Shown once, when it is new.",
     )
     secret = field(
-        Text, label="Signing secret", sample="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        Text, label="Signing secret", sample="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", secret=True,
         help="Verifies what is sent to the target by Standard Webhooks. Shown once, when it is new.",
     )
     created_at = field(
         Timestamp, label="Created at", sample=SAMPLE_FETCHED_AT, help="When the webhook was made.",
+    )
+
+
+class WebhookToEnd(Schema):
+    """The webhook to end."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    id = field(
+        Identifier,
+        label="Webhook ID", sample=_SAMPLE_ID, required=True, allow_none=False,
+        help="The ID that making the webhook answered. Ending it twice is no error.",
+    )
+
+
+class FindWebhooksInput(Schema):
+    """Which webhooks to find."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    name = field(
+        Text,
+        label="Name", sample="Sign-up form", load_default=None,
+        help="Only those that are called so. Empty: all of them.",
     )
 
 
@@ -192,6 +233,6 @@ class Accepted(Schema):
         help="`pending`: the delivery is on its way; `running`: the job goes on.",
     )
     secret = field(
-        Text, label="Signing secret", sample=None,
+        Text, label="Signing secret", sample=None, secret=True,
         help="Verifies the callback to an address that the request named. Shown once.",
     )

@@ -11,11 +11,15 @@ from connector.domain.platforms import Platform
 
 @dataclass(frozen=True)
 class Caller:
-    """One authenticated request. The key is kept out of `repr`, and so out of logs."""
+    """One authenticated request. The key is kept out of `repr`, and so out of logs.
+
+    `root` is the address at which the connector was reached.
+    """
 
     platform: Platform
     deadline: Deadline
     api_key: str = field(repr=False)
+    root: str = "/"
 
     @property
     def connection_id(self) -> str:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from marshmallow import Schema
+
 from connector.domain.platforms import PLATFORMS
 from connector.exports.make_fields import camel, mapped
 from schemas.catalog import Action, PickList, Search, Trigger
-from schemas.fields import declared_fields
+from schemas.fields import declared_fields, secrets_of
+from schemas.hooks import Hook
 
 PLATFORM: Final = next(platform for platform in PLATFORMS if platform.key == "make")
 SANITIZED: Final = {"sanitize": ["request.headers.authorization"]}
-# Signs what is sent to a subscription.
-_SANITIZED_SECRET: Final = {"sanitize": [*SANITIZED["sanitize"], "response.body.secret"]}
 # Make ends a module after about 40 s; the connector's own answer, which says more, comes first.
 TIMEOUT_MILLISECONDS: Final = round(PLATFORM.deadline_seconds * 1000) + 3000
 CURSOR: Final = "cursor"
@@ -92,7 +93,7 @@ def action(item: Action) -> Request:
     return {
         **_post(f"actions/{item.key}", item),
         "response": {"valid": _valid(item), "output": "{{body}}"},
-        **({"log": _SANITIZED_SECRET} if "secret" in declared_fields(item.output) else {}),
+        **_sanitized(item.input, item.output),
     }
 
 
@@ -135,7 +136,7 @@ def attach(item: Trigger) -> Request:
             "inputs": mapped(item.input),
         },
         "response": {"data": {"externalHookId": "{{body.id}}"}},
-        "log": _SANITIZED_SECRET,
+        **_sanitized(item.input, Hook),
     }
 
 
@@ -189,10 +190,20 @@ def _post(path: str, item: Action) -> Request:
     return {"url": f"/{PLATFORM.key}/{path}", "method": "POST", "body": mapped(item.input)}
 
 
+def _sanitized(asked: type[Schema], answered: type[Schema]) -> dict[str, Any]:
+    """What the log leaves out beside the key, where there is more."""
+    more = [
+        *(f"request.body.{key}" for key in secrets_of(asked)),
+        *(f"response.body.{key}" for key in secrets_of(answered)),
+    ]
+    return {"log": {"sanitize": [*SANITIZED["sanitize"], *more]}} if more else {}
+
+
 def _valid(item: Action) -> dict[str, str]:
     # An answer repeats what was asked for, whatever else may be unknown, an id included; or says
     # how what was begun stands.
-    asked = {*declared_fields(item.input), "state"}
+    # What is free is kept by the connector, under an id.
+    asked = {*declared_fields(item.input), "state", *(["id"] if item.free else [])}
     repeated = [key for key in declared_fields(item.output) if key in asked]
     if not repeated:
         raise ValueError(f"{item.key}: no output key tells an answer from an empty one.")

@@ -87,8 +87,11 @@ class UsageReport:
     profiles: Profiles
     watching_budget: int
 
-    def of(self, caller: Caller) -> Result:
-        """Today and this month, in all and by what asked. Raises `InvalidApiKey` for a bad key."""
+    def of(self, caller: Caller, *, what: str | None = None) -> Result:
+        """Today and this month, in all and by what asked, or only by `what`.
+
+        Raises `InvalidApiKey` for a bad key.
+        """
         limit = self.profiles.check_key(
             api_key=caller.api_key,
             request_source=caller.platform.request_source,
@@ -97,9 +100,11 @@ class UsageReport:
         self.meter.flush()
         today = day_of(self.meter.clock.now())
         counted = self.meter.store.counted(caller.connection, month=today[:7])
+        if what:
+            counted = {what: counted.get(what, {})}
         items = [
-            {"what": what, **_credits(days, today)}
-            for what, days in sorted(counted.items(), key=_dearest_first)
+            {"what": asked, **_credits(days, today)}
+            for asked, days in sorted(counted.items(), key=_dearest_first)
         ]
         every = [spent for days in counted.values() for spent in days.items()]
         value = {

@@ -35,11 +35,11 @@ class Webhooks:
     allow_local: bool
     daily_credits: int
 
-    def create(self, asked: Mapping[str, Any], caller: Caller, *, root: str) -> dict[str, Any]:
-        """The new webhook with its address below `root` and its secrets, which are not shown again."""
+    def create(self, asked: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+        """The new webhook with its address and its secrets, which are not shown again."""
         style, secret = asked["signature_style"], None
         if style:
-            secret = _signature_secret(style, asked["signature_secret"])
+            secret = _signature_secret(style, asked.get("signature_secret"))
         carrier, signing_secret = self._connect(asked["target_url"], caller)
         webhook = Webhook(
             id=secrets.token_hex(16),
@@ -61,7 +61,7 @@ class Webhooks:
         token = _new_token()
         self.store.add(webhook, token_hash(token))
         return self._shown(webhook.id, caller) | {
-            "url": _address(root, token),
+            "url": _address(caller, token),
             "signature_secret": secret,
             "secret": signing_secret,
         }
@@ -90,9 +90,7 @@ class Webhooks:
         """The caller's webhook. Raises `NotFound`."""
         return self._row(self._found(webhook_id, caller))
 
-    def rotate(
-        self, webhook_id: str, asked: Mapping[str, Any], caller: Caller, *, root: str
-    ) -> dict[str, Any]:
+    def rotate(self, webhook_id: str, asked: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
         """The webhook with a new address and new secrets, which are not shown again. Raises `NotFound`.
 
         The address and the secret of callers end at once. What is sent to a target is signed with the
@@ -109,7 +107,7 @@ class Webhooks:
             signing_secret = new_secret()
             self.subscribing.rotate(webhook.subscription_id, signing_secret, caller)
         return self._shown(webhook.id, caller) | {
-            "url": _address(root, token),
+            "url": _address(caller, token),
             "signature_secret": secret,
             "secret": signing_secret,
         }
@@ -160,5 +158,5 @@ def _new_token() -> str:
     return f"{TOKEN_PREFIX}{secrets.token_urlsafe(32)}"
 
 
-def _address(root: str, token: str) -> str:
-    return f"{root.rstrip('/')}/webhooks/{token}"
+def _address(caller: Caller, token: str) -> str:
+    return f"{caller.root.rstrip('/')}/webhooks/{token}"

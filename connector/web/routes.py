@@ -58,12 +58,17 @@ def platform_routes(
     max_deadline_seconds: float,
     base_url: str | None,
 ) -> Blueprint:
-    """Everything in the catalog, and the connection test, under `/{platform}`."""
+    """Everything in the catalog, and the connection test, under `/{platform}`.
+
+    Addresses of webhooks begin with `base_url` or, without it, with the host that the request names.
+    """
     routes = Blueprint(platform.key, __name__, url_prefix=f"/{platform.key}")
     seconds = min(platform.deadline_seconds, max_deadline_seconds)
 
     def caller() -> Caller:
-        return Caller(platform, Deadline(seconds, clock.monotonic), api_key_of(request))
+        deadline = Deadline(seconds, clock.monotonic)
+        root = base_url or request.host_url
+        return Caller(platform, deadline, api_key_of(request), root)
 
     def view(use_case: UseCase, schema: type[Schema], *, listed: bool = False) -> View:
         input_schema = schema()
@@ -123,7 +128,7 @@ def platform_routes(
     register_idempotency(routes, use_cases.idempotency, platform.key)
     add_hook_routes(routes, use_cases.hooks, caller, paged=platform.paged)
     add_job_routes(routes, use_cases.jobs, caller, paged=platform.paged)
-    add_webhook_routes(routes, use_cases.webhooks, caller, paged=platform.paged, base_url=base_url)
+    add_webhook_routes(routes, use_cases.webhooks, caller, paged=platform.paged)
     return routes
 
 

@@ -27,7 +27,7 @@ _ACCEPTED: Final = Accepted()
 class Webhooks(Protocol):
     """Webhooks as one caller sees them."""
 
-    def create(self, asked: Mapping[str, Any], caller: Caller, *, root: str) -> dict[str, Any]:
+    def create(self, asked: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
         """Makes a webhook."""
 
     def listed(self, caller: Caller) -> list[dict[str, Any]]:
@@ -36,9 +36,7 @@ class Webhooks(Protocol):
     def one(self, webhook_id: str, caller: Caller) -> dict[str, Any]:
         """The caller's webhook."""
 
-    def rotate(
-        self, webhook_id: str, asked: Mapping[str, Any], caller: Caller, *, root: str
-    ) -> dict[str, Any]:
+    def rotate(self, webhook_id: str, asked: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
         """Gives a webhook a new address."""
 
     def end(self, webhook_id: str, caller: Caller) -> dict[str, Any]:
@@ -61,18 +59,14 @@ def add_webhook_routes(
     caller: Callable[[], Caller],
     *,
     paged: bool,
-    base_url: str | None,
 ) -> None:
-    """Adds `/webhooks` to the routes of a platform.
-
-    Addresses begin with `base_url` or, without it, with the host that the request names.
-    """
+    """Adds `/webhooks` to the routes of a platform."""
     schema, rotate_schema = WebhookInput(), RotateInput()
 
     def create() -> Response:
         who = caller()
         asked = load_input(request, schema)
-        response = jsonify(webhooks.create(asked, who, root=base_url or request.host_url))
+        response = jsonify(webhooks.create(asked, who))
         response.status_code = 201
         return response
 
@@ -85,14 +79,13 @@ def add_webhook_routes(
     def rotate(webhook_id: str) -> Response:
         who = caller()
         asked = load_input(request, rotate_schema)
-        root = base_url or request.host_url
-        return jsonify(webhooks.rotate(webhook_id, asked, who, root=root))
+        return jsonify(webhooks.rotate(webhook_id, asked, who))
 
     def end(webhook_id: str) -> Response:
         return jsonify(webhooks.end(webhook_id, caller()))
 
     item = "/webhooks/<webhook_id>"
-    routes.add_url_rule("/webhooks", "create_webhook", create, methods=["POST"])
+    routes.add_url_rule("/webhooks", "make_webhook", create, methods=["POST"])
     routes.add_url_rule("/webhooks", "webhooks", every)
     routes.add_url_rule(item, "webhook", one)
     routes.add_url_rule(item, "end_webhook", end, methods=["DELETE"])

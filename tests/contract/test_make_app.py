@@ -72,6 +72,9 @@ def test_modules_say_what_they_do_to_what_is_kept() -> None:
         "Get a profile": "read",
         "Get many profiles": "create",
         "Get a job": "read",
+        "Get usage": "read",
+        "Create an incoming webhook": "create",
+        "Delete an incoming webhook": "delete",
         "Watch a profile": "create",
         "Stop watching a profile": "delete",
     }
@@ -112,7 +115,16 @@ def test_new_action_reaches_the_app_unasked() -> None:
     app = render(replace(CATALOG, actions=(action, more, *others)))
     assert faults(app) == []
     assert [group["label"] for group in app.general("groups")] == [
-        *("Triggers", "Profiles", "Videos", "Jobs", "Subscriptions", "Other")
+        *(
+            "Triggers",
+            "Profiles",
+            "Videos",
+            "Jobs",
+            "Subscriptions",
+            "Usage reports",
+            "Webhooks",
+            "Other",
+        )
     ]
     assert app.code("module", "getVideo", "communication")["url"] == "/make/actions/get_video"
 

@@ -45,7 +45,7 @@ def old(tmp_path: Path) -> Iterator[Watching]:
         watching.jobs.look_up(
             [f"ada,x{n}" for n in range(20)], watching.caller(), max_age_seconds=0
         )
-        watching.webhooks.create(WebhookInput().load({}), watching.caller(), root="https://x/")
+        watching.webhooks.create(WebhookInput().load({}), watching.caller())
         yield watching
 
 

@@ -33,7 +33,6 @@ from tests.integration.test_delivering import database
 from tests.watched import LEASE, Watching, profile
 
 TARGET = "https://hooks.example.com/in"
-ROOT = "https://connector.example.com/"
 
 
 @pytest.fixture
@@ -47,7 +46,7 @@ def watching(database_url: str) -> Iterator[Watching]:
 
 def make(watching: Watching, api_key: str = "sk_a", **given: Any) -> dict[str, Any]:
     asked = WebhookInput().load(given)
-    return watching.webhooks.create(asked, watching.caller(api_key), root=ROOT)
+    return watching.webhooks.create(asked, watching.caller(api_key))
 
 
 def fire(
@@ -70,7 +69,7 @@ def spent(watching: Watching, made: dict[str, Any]) -> Any:
 
 def test_webhook_looks_up_with_the_key_and_platform_of_its_maker(watching: Watching) -> None:
     made = make(watching, name="Form")
-    assert made["url"].startswith(f"{ROOT}webhooks/wh_")
+    assert made["url"].startswith("/webhooks/wh_")
     assert (made["mode"], made["daily_credits"], made["requests_per_minute"]) == ("answer", 100, 60)
     fired = fire(watching, made, "@Ada")
     assert list(fired.row) == list(declared_fields(ProfileRow))
@@ -111,7 +110,7 @@ def test_nobody_else_sees_or_ends_it(watching: Watching) -> None:
         with pytest.raises(NotFound):
             watching.webhooks.one(made["id"], other)
         with pytest.raises(NotFound):
-            watching.webhooks.rotate(made["id"], empty, other, root=ROOT)
+            watching.webhooks.rotate(made["id"], empty, other)
     assert fire(watching, made).row["handle"] == "ada"
 
 
@@ -128,7 +127,7 @@ def test_ended_webhook_is_as_unknown_as_one_that_never_was(watching: Watching) -
     assert watching.webhooks.end(made["id"], watching.caller())["deleted"] is True
     assert watching.webhooks.end(made["id"], watching.caller())["deleted"] is False
     messages = []
-    for url in (made["url"], f"{ROOT}webhooks/wh_x", f"{ROOT}webhooks/"):
+    for url in (made["url"], "/webhooks/wh_x", "/webhooks/"):
         with pytest.raises(NotFound) as caught:
             fire(watching, {"url": url})
         messages.append((caught.value.message, caught.value.advice))
@@ -139,7 +138,7 @@ def test_ended_webhook_is_as_unknown_as_one_that_never_was(watching: Watching) -
 def test_new_address_ends_the_old_one(watching: Watching) -> None:
     made = make(watching)
     asked = RotateInput().load({})
-    renewed = watching.webhooks.rotate(made["id"], asked, watching.caller(), root=ROOT)
+    renewed = watching.webhooks.rotate(made["id"], asked, watching.caller())
     assert renewed["url"] != made["url"]
     assert renewed | {"url": None} == made | {"url": None}
     with pytest.raises(NotFound):
@@ -153,7 +152,7 @@ def test_new_address_comes_with_a_new_signature_secret(
 ) -> None:
     made = make(watching, signature_style="standard")
     asked = RotateInput().load({"signature_secret": given})
-    renewed = watching.webhooks.rotate(made["id"], asked, watching.caller(), root=ROOT)
+    renewed = watching.webhooks.rotate(made["id"], asked, watching.caller())
     assert renewed["signature_secret"] not in (None, made["signature_secret"])
     assert given in (None, renewed["signature_secret"])
     kept = watching.firing.store.find(watching.caller().connection, made["id"])
@@ -318,7 +317,7 @@ def test_new_address_signs_with_both_secrets_for_a_day(watching: Watching) -> No
     """As when the secret of a subscription is replaced."""
     made = forwarding(watching)
     asked = RotateInput().load({})
-    renewed = watching.webhooks.rotate(made["id"], asked, watching.caller(), root=ROOT)
+    renewed = watching.webhooks.rotate(made["id"], asked, watching.caller())
     fire(watching, renewed)
     (claimed,) = watching.claim()
     kept = json.loads(watching.vault.open(claimed.sealed_secrets))

@@ -71,7 +71,7 @@ def platform_paths(
         f"{root}/jobs": {"get": writer.jobs()},
         f"{root}/jobs/{{job_id}}": {"get": writer.job(), "delete": writer.cancel()},
         f"{root}/jobs/{{job_id}}/rows": {"get": writer.job_rows()},
-        f"{root}/webhooks": {"get": writer.webhooks(), "post": writer.create_webhook()},
+        f"{root}/webhooks": {"get": writer.webhooks(), "post": writer.make_webhook()},
         f"{root}/webhooks/{{webhook_id}}": {
             "get": writer.webhook(),
             "delete": writer.end_webhook(),
@@ -340,11 +340,11 @@ class _Writer:
             },
         }
 
-    def create_webhook(self) -> dict[str, Any]:
+    def make_webhook(self) -> dict[str, Any]:
         reads = self._reads_body(WebhookInput)
         reads["requestBody"]["required"] = False
         return {
-            **self._head("create_webhook", "Make a webhook"),
+            **self._head("make_webhook", "Make a webhook"),
             "description": "Its address looks profiles up with this key, for whoever knows it, within"
             f" its own limits. Address and secrets are shown once.\n\n{_QUERY_TOO}",
             **reads,
