@@ -200,15 +200,14 @@ def _sanitized(asked: type[Schema], answered: type[Schema]) -> dict[str, Any]:
 
 
 def _valid(item: Action) -> dict[str, str]:
-    # An answer repeats what was asked for, whatever else may be unknown, an id included; or says
-    # how what was begun stands.
-    # What is free is kept by the connector, under an id.
-    asked = {*declared_fields(item.input), "state", *(["id"] if item.free else [])}
-    repeated = [key for key in declared_fields(item.output) if key in asked]
-    if not repeated:
+    # An answer says how what was begun stands; or it repeats what was asked for, whatever else may
+    # be unknown, an id included; or it is the connector's own, which has an id.
+    told = ["state", *declared_fields(item.input), *(["id"] if item.free else [])]
+    sure = [key for key in told if key in declared_fields(item.output)]
+    if not sure:
         raise ValueError(f"{item.key}: no output key tells an answer from an empty one.")
     return {
-        "condition": f"{{{{body.{repeated[0]}}}}}",
+        "condition": f"{{{{body.{sure[0]}}}}}",
         "type": "DataError",
         "message": f"The answer holds no {item.noun.lower()}.",
     }

@@ -137,7 +137,7 @@ KNOWN_TEXTS: dict[str, dict[str, Any]] = {
     "poll_interval_seconds": {"type": "string", "const": "900"},
     "mode": {"type": "string", "const": "forward"},
     "callers_choose": {"type": "string", "const": "false"},
-    "signature_style": {"type": "string", "enum": ["github", "stripe", "shopify"]},
+    "signature_style": {"type": "string", "enum": ["github"]},
     "signature_header": {"type": "string", "pattern": "^[A-Za-z0-9-]{1,64}$"},
     "daily_credits": {"type": "string", "const": "100"},
     "requests_per_minute": {"type": "string", "const": "60"},
@@ -176,7 +176,7 @@ def with_known_values(document: dict[str, Any]) -> dict[str, Any]:
         for content in operation.get("requestBody", {}).get("content", {}).values():
             narrow(content["schema"], KNOWN_TEXTS)
     inputs = ("ProfileInput", "ProfilesInput", "RequestInput", "HookInput", "WatchProfileInput")
-    inputs = (*inputs, "WebhookInput")
+    inputs = (*inputs, "WebhookForm", "WebhookInput")
     for name in (*inputs, "ProfileApiRequest"):
         narrow(narrowed["components"]["schemas"][name], KNOWN_JSON)
     return narrowed

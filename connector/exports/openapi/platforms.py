@@ -341,13 +341,11 @@ class _Writer:
         }
 
     def make_webhook(self) -> dict[str, Any]:
-        reads = self._reads_body(WebhookInput)
-        reads["requestBody"]["required"] = False
         return {
             **self._head("make_webhook", "Make a webhook"),
             "description": "Its address looks profiles up with this key, for whoever knows it, within"
             f" its own limits. Address and secrets are shown once.\n\n{_QUERY_TOO}",
-            **reads,
+            **self._reads_body(WebhookInput),
             "responses": {
                 "201": self._own("The webhook, with its address and secrets.", Webhook),
                 **self.responses.of(413, *EVERYWHERE, errors=(errors.InvalidInput, *_UPSTREAM)),
@@ -379,7 +377,6 @@ class _Writer:
     def rotate_webhook(self) -> dict[str, Any]:
         reads = self._reads_body(RotateInput)
         reads["parameters"] = [_in_path("webhook_id", _TEXT), *reads["parameters"]]
-        reads["requestBody"]["required"] = False
         failures = (errors.InvalidInput, errors.NotFound, *_UPSTREAM)
         return {
             **self._head("rotate_webhook", "Replace a webhook's address"),
@@ -436,7 +433,7 @@ class _Writer:
             "security": _EITHER_KEY,
             "parameters": [REQUEST_ID],
             "requestBody": {
-                "required": True,
+                "required": bool(form["schema"]["required"]),
                 "content": {
                     "application/json": json_body,
                     "application/x-www-form-urlencoded": form,
