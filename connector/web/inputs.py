@@ -71,7 +71,7 @@ def _body(request: Request, schema: Schema) -> dict[str, Any]:
     if request.method == "GET":
         return {}
     if request.mimetype in _FORMS:
-        return _flat(request.form, schema)
+        return _flat(_form(request), schema)
     text = request.get_data()
     if not text.strip():
         return {}
@@ -82,6 +82,17 @@ def _body(request: Request, schema: Schema) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidInput("The request body must be a JSON object.")
     return value
+
+
+def _form(request: Request) -> MultiDict[str, str]:
+    """The fields of a form. Raises `BadRequest` where there is something, and nothing of it is one."""
+    # Kept, so that the form can be parsed from it afterwards.
+    raw = request.get_data()
+    end = f"--{request.mimetype_params.get('boundary', '')}--".encode()
+    is_empty = request.mimetype != _FORMS[1] or raw.strip() in (b"", end)
+    if not (is_empty or request.form or request.files):
+        raise BadRequest
+    return request.form
 
 
 def _sentence(exc: ValidationError) -> str:

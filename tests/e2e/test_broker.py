@@ -140,6 +140,24 @@ def test_wake_ups_alone_carry_looks_deliveries_and_replays(
     until(lambda: len(receiver.asked_for("woken")) == 2)
 
 
+def test_workers_share_a_batch_and_pay_for_each_row_once(
+    product: Product, upstream: FakeUpstream
+) -> None:
+    """It is begun by wake-ups, long before a sweep would find it."""
+    names = [f"batched.{n}" for n in range(60)]
+    for name in names:
+        upstream.answers(name, reply(200, profile(name)))
+    for _ in range(2):
+        product.start()
+    job = product.call("POST", "/api/actions/get_profiles", handles=names, max_age_seconds=0)
+    assert job["state"] == "running"
+    path = f"/api/jobs/{job['id']}"
+    until(lambda: product.call("GET", path)["ended_at"])
+    ended = product.call("GET", path)
+    assert (ended["found_count"], ended["credits_used"]) == (60, 120)
+    assert [len(upstream.asked_for(name)) for name in names] == [1] * 60
+
+
 def test_wiped_broker_loses_nothing(
     product: Product, upstream: FakeUpstream, receiver: FakeUpstream, redis: Redis
 ) -> None:

@@ -201,3 +201,30 @@ def test_body_may_have_the_limit_and_not_a_byte_more(
         answered, _, said = send(server, post(path, key, f"{JSON}\r\n{head}", body))
         assert answered == status, said
     assert server.credits_of(key_id) == 2
+
+
+@pytest.mark.parametrize(
+    ("parts", "status"),
+    [
+        ("", 200),
+        ("--b--\r\n", 200),
+        ("--b\r\nnonsense--b--\r\n", 400),
+        ("--b\r\nnonsense", 400),
+        ("nonsense", 400),
+        ('--b\r\nContent-Disposition: form-data; name="what"\r\n\r\nbatch\r\n--b--\r\n', 200),
+    ],
+)
+def test_form_of_which_nothing_can_be_read_is_refused(
+    server: Server, parts: str, status: int
+) -> None:
+    """Also where nothing is required: it was meant to say something."""
+    key, _ = server.new_key()
+    answer = requests.post(
+        f"{server.url}/make/actions/get_usage",
+        data=parts,
+        headers={"X-API-Key": key, "Content-Type": "multipart/form-data; boundary=b"},
+        timeout=60,
+    )
+    assert answer.status_code == status, answer.text
+    if status == 400:
+        assert answer.json()["error"] == "The request body is incomplete or malformed."
