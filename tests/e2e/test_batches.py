@@ -18,6 +18,7 @@ import pytest
 import requests
 from standardwebhooks import Webhook
 
+from schemas.jobs import MAX_BATCH
 from tests.e2e.test_instant import HEADERS, Product, running_product
 from tests.running import (
     FakeUpstream,
@@ -28,8 +29,6 @@ from tests.running import (
 )
 from tests.watched import profile
 
-# All that one batch may hold, and fewer where only the database is another.
-HANDLES = {"sqlite": 1000, "postgresql": 200}
 GONE = reply(404, {"error": "TikTok profile not found for handle: x"})
 
 
@@ -84,16 +83,15 @@ def product_on(url: str, folder: Path, upstream: FakeUpstream) -> Iterator[Produ
 def test_killed_worker_is_resumed_and_pays_for_no_row_twice(
     database_url: str, tmp_path: Path, receiver: FakeUpstream
 ) -> None:
-    """Up to a thousand handles, a tenth of them failing in each way; SIGKILL after three tenths.
+    """A thousand handles, a tenth of them failing in each way; SIGKILL after three tenths.
 
     Rows come in order, with what became of each; credits are two for each that was found; whoever
     asked to be called back gets all of it, signed.
     """
     receiver.answers("None", reply(200, {}))
-    count = HANDLES[database_url.partition("+")[0].partition(":")[0]]
-    handles = [f"h{n}" if n % 10 else f"not a handle {n}" for n in range(count)]
+    handles = [f"h{n}" if n % 10 else f"not a handle {n}" for n in range(MAX_BATCH)]
     with fake_upstream() as upstream, product_on(database_url, tmp_path, upstream) as product:
-        held = Held(upstream, count)
+        held = Held(upstream, MAX_BATCH)
         answer = requests.post(
             f"{product.server.url}/api/actions/get_profiles",
             json={
@@ -110,7 +108,7 @@ def test_killed_worker_is_resumed_and_pays_for_no_row_twice(
         assert "connector work" in made["problem"]
         process = product.start("-m", "tests.soak.worker")
         until(lambda: held.answered.total() == held.held_after)
-        until(lambda: product.call("GET", path)["done"] == count // 10 + len(held.done()))
+        until(lambda: product.call("GET", path)["done"] == MAX_BATCH // 10 + len(held.done()))
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         paid = product.call("GET", path)
@@ -126,13 +124,13 @@ def test_killed_worker_is_resumed_and_pays_for_no_row_twice(
     assert 0 < paid["credits_used"] < job["credits_used"]
     order = [handles[7], *handles[:7], *handles[8:]]
     assert [row["handle"] for row in rows] == order
-    assert [row["position"] for row in rows] == [*range(1, count + 1)]
+    assert [row["position"] for row in rows] == [*range(1, MAX_BATCH + 1)]
     assert [row["lookup_status"] for row in rows] == [*map(status_of, order)]
-    assert (job["state"], job["done"]) == ("finished", count)
+    assert (job["state"], job["done"]) == ("finished", MAX_BATCH)
     kinds = ("found", "private", "not_found", "failed")
-    tenths = [job[f"{kind}_count"] / (count / 10) for kind in kinds]
+    tenths = [job[f"{kind}_count"] / (MAX_BATCH / 10) for kind in kinds]
     assert tenths == [5, 1, 1, 3]
-    assert job["credits_used"] == 2 * count * 6 / 10
+    assert job["credits_used"] == 2 * MAX_BATCH * 6 / 10
     tries = {handle: 1 + fails_once(handle) for handle in handles if " " not in handle}
     assert held.answered == tries
     assert asked_before.total() == held.held_after
