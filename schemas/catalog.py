@@ -23,10 +23,11 @@ from schemas.inputs import (
 from schemas.jobs import BatchRow, Job, JobInput, JobPageInput, ProfilesInput
 from schemas.profile import SAMPLE_FETCHED_AT, ProfileRow
 from schemas.universal import ENDPOINTS, RequestInput, RequestOutput
-from schemas.usage import Usage, UsageInput
+from schemas.usage import Usage, usage_input
 from schemas.watching import UnwatchProfileInput, watch_profile_input
 from schemas.webhooks import (
     FindWebhooksInput,
+    ListedWebhook,
     Webhook,
     WebhookEnd,
     WebhookForm,
@@ -220,6 +221,43 @@ TRIGGERS = (
     ),
 )
 
+# What costs credits, whoever asks for it.
+GET_PROFILE = Action(
+    key="get_profile",
+    label="Get a profile",
+    noun="Profile",
+    description="Returns the public data of one profile: who it is, its counts, its recent videos.",
+    input=ProfileInput,
+    output=ProfileRow,
+)
+GET_PROFILES = Batch(
+    key="get_profiles",
+    label="Get many profiles",
+    noun="Job",
+    description="Creates a job that looks up as many as 1,000 profiles; few are done at once.",
+    input=ProfilesInput,
+    output=Job,
+    effect="create",
+    callback_input="callback_url",
+)
+FIND_PROFILE = Search(
+    key="find_profile",
+    label="Find a profile",
+    noun="Profile",
+    description="Returns the profile with a handle, or nothing when there is none.",
+    input=ProfileInput,
+    output=ProfileRow,
+)
+REQUEST = Action(
+    key="request",
+    label="Make an API call",
+    noun="Answer",
+    description="Returns the answer to any call of the documented profile API, as it comes.",
+    input=RequestInput,
+    output=RequestOutput,
+)
+_PAID = {action.key: action.label for action in (GET_PROFILE, GET_PROFILES, FIND_PROFILE, REQUEST)}
+
 CATALOG = Catalog(
     product=Product(
         key="profile-data",
@@ -233,24 +271,8 @@ CATALOG = Catalog(
         help_url="https://docs.dumplingai.com/api-reference/introduction",
     ),
     actions=(
-        Action(
-            key="get_profile",
-            label="Get a profile",
-            noun="Profile",
-            description="Returns the public data of one profile: who it is, its counts, its recent videos.",
-            input=ProfileInput,
-            output=ProfileRow,
-        ),
-        Batch(
-            key="get_profiles",
-            label="Get many profiles",
-            noun="Job",
-            description="Creates a job that looks up as many as 1,000 profiles; few are done at once.",
-            input=ProfilesInput,
-            output=Job,
-            effect="create",
-            callback_input="callback_url",
-        ),
+        GET_PROFILE,
+        GET_PROFILES,
         Action(
             key="get_job",
             label="Get a job",
@@ -285,7 +307,7 @@ CATALOG = Catalog(
             label="Get usage",
             noun="Usage report",
             description="Returns the credits that were spent and saved, and what spent them.",
-            input=UsageInput,
+            input=usage_input(_PAID),
             output=Usage,
             free=True,
         ),
@@ -302,21 +324,14 @@ CATALOG = Catalog(
             key="delete_webhook",
             label="Delete an incoming webhook",
             noun="Webhook",
-            description="Deletes an incoming webhook, so that its address is unknown.",
+            description="Deletes an incoming webhook, so that its address stops working.",
             input=WebhookToEnd,
             output=WebhookEnd,
             effect="delete",
         ),
     ),
     searches=(
-        Search(
-            key="find_profile",
-            label="Find a profile",
-            noun="Profile",
-            description="Returns the profile with a handle, or nothing when there is none.",
-            input=ProfileInput,
-            output=ProfileRow,
-        ),
+        FIND_PROFILE,
         Search(
             key="find_job_profiles",
             label="Find profiles of a job",
@@ -332,19 +347,12 @@ CATALOG = Catalog(
             noun="Webhook",
             description="Returns the incoming webhooks of the connection, by name or all of them.",
             input=FindWebhooksInput,
-            output=Webhook,
+            output=ListedWebhook,
             free=True,
         ),
     ),
     triggers=TRIGGERS,
-    universal=Action(
-        key="request",
-        label="Make an API call",
-        noun="Answer",
-        description="Returns the answer to any call of the documented profile API, as it comes.",
-        input=RequestInput,
-        output=RequestOutput,
-    ),
+    universal=REQUEST,
     pick_lists=(
         PickList(
             key="endpoints",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from marshmallow import EXCLUDE, Schema
 
 from schemas.fields import Identifier, Items, Text, WholeNumber, declared_fields, field
@@ -10,17 +12,19 @@ WATCHING = "watching"
 WEBHOOKS = "webhooks"
 
 
-class UsageInput(Schema):
-    """What to report."""
+def usage_input(paid: Mapping[str, str]) -> type[Schema]:
+    """What to report, where what is `paid` is labels by key."""
 
-    class Meta:
-        unknown = EXCLUDE
+    class Chosen(Schema):
+        class Meta:
+            unknown = EXCLUDE
 
     what = field(
         Text, label="What", sample=WATCHING, load_default=None,
-        help="Only what this asked: an action's or search's key, `watching`, which serves every"
-        " trigger, or `webhooks`. Empty: everything.",
+        choices={**paid, WATCHING: "Watching, for all triggers", WEBHOOKS: "Incoming webhooks"},
+        help="Only what this asked. Empty: everything.",
     )
+    return Chosen.from_dict({"what": what}, name="UsageInput")
 
 
 class _Credits(Schema):

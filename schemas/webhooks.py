@@ -16,6 +16,7 @@ from schemas.fields import (
     WholeNumber,
     declared_fields,
     field,
+    secrets_of,
 )
 from schemas.hooks import HookEnd
 from schemas.profile import SAMPLE_FETCHED_AT
@@ -186,6 +187,14 @@ class Webhook(Schema):
     created_at = field(
         Timestamp, label="Created at", sample=SAMPLE_FETCHED_AT, help="When the webhook was made.",
     )
+
+
+_SHOWN_ONCE = secrets_of(Webhook)
+
+ListedWebhook: type[Schema] = Schema.from_dict(
+    {key: kind for key, kind in declared_fields(Webhook).items() if key not in _SHOWN_ONCE},
+    name="ListedWebhook",
+)
 
 
 class WebhookToEnd(Schema):

@@ -14,6 +14,7 @@ from wire.database import writing
 
 T = TypeVar("T")
 Locks = tuple[str, ...]
+_DEADLOCK: Final = "40P01"
 # Others wait for the rows that a transaction has written, until it ends.
 MAX_TOGETHER: Final = 100
 
@@ -43,9 +44,9 @@ class Together:
     def write(self, work: Callable[[Connection], T], *, locks: Locks) -> T:
         """What `work` answers, once it is kept; nothing of it is where it raises.
 
-        It may be called twice, the first time in a transaction that is dropped. `locks` names the rows
-        that others want to write too: processes that take them in one order don't wait for each other
-        in a circle.
+        It may be called twice, the first time in a transaction that is dropped. `locks` names the row
+        that others want to write too, by table and key: processes that take rows in one order don't
+        wait for each other in a circle.
         """
         mine = _Write(work, locks)
         with self._lock:
@@ -78,14 +79,18 @@ class Together:
 
     def _write(self, batch: list[_Write]) -> None:
         answers: list[tuple[_Write, Any]] = []
+        begun = False
         try:
             with writing(self._engine) as session:
+                begun = True
                 for write in sorted(batch, key=lambda write: write.locks):
                     answers.append((write, write.work(session)))
         except Exception as exc:  # noqa: BLE001  # it is raised by whom it concerns
             # One that failed takes nobody with it: each is written alone. A commit that failed may
-            # have been carried out all the same, so nothing is written again.
-            if len(answers) == len(batch) or len(batch) == 1:
+            # have been carried out all the same, so nothing is written again; nor is it where the
+            # database let nobody in.
+            failed_alone = len(batch) == 1 and not _is_deadlock(exc)
+            if len(answers) == len(batch) or failed_alone or not begun:
                 for write in batch:
                     write.finish = partial(_fail, exc)
             return
@@ -95,6 +100,11 @@ class Together:
     def _alone(self, work: Callable[[Connection], T]) -> T:
         with writing(self._engine) as session:
             return work(session)
+
+
+def _is_deadlock(exc: Exception) -> bool:
+    """Whether PostgreSQL dropped the transaction so that another, which waited for it, could go on."""
+    return getattr(getattr(exc, "orig", None), "sqlstate", None) == _DEADLOCK
 
 
 def _same(answer: T) -> T:

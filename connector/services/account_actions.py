@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from connector.domain.answers import Result
 from connector.domain.callers import Caller
 from connector.services.usage import UsageReport
 from connector.services.webhooks import Webhooks
+from schemas.fields import declared_fields
+from schemas.webhooks import ListedWebhook
+
+_LISTED: Final = list(declared_fields(ListedWebhook))
 
 
 def get_usage(inputs: Mapping[str, Any], caller: Caller, *, usage: UsageReport) -> Result:
@@ -30,4 +34,4 @@ def find_webhooks(inputs: Mapping[str, Any], caller: Caller, *, webhooks: Webhoo
     """The caller's webhooks, or those with the name that is asked for."""
     name = inputs["name"]
     found = [row for row in webhooks.listed(caller) if name in (None, row["name"])]
-    return Result(found, None)
+    return Result([{key: row[key] for key in _LISTED} for row in found], None)

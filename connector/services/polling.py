@@ -28,7 +28,7 @@ from connector.services.watching import Watcher
 MAX_EVENTS: Final = 100
 # With less than this part of the time left, what is still due waits for the next poll.
 _ENOUGH: Final = 1 / 3
-_PAUSE_SECONDS: Final = 0.05
+_PAUSE_SECONDS: Final = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,9 +86,9 @@ class Polling:
         return problem
 
     def _is_expected(self, subscription: Subscription) -> bool:
-        """Whether a worker, or another poll, is about to see one of the profiles first."""
+        """Whether nothing is known yet, and a worker or another poll is about to see one first."""
         watched = self.watches.watched_by(subscription.id, self.clock.now())
-        return any(w.expected for w in watched)
+        return any(w.expected for w in watched) and not any(w.portrait for w in watched)
 
     def _samples(
         self, subscription: Subscription, problem: ConnectorError | None
@@ -104,8 +104,9 @@ class Polling:
 
 def _nothing_known(watched: Sequence[Watched], handles: Sequence[str]) -> ConnectorError:
     """Why there is nothing to show of any of the profiles."""
-    if any(w.expected for w in watched):
-        return UpstreamUnavailable("The first look at the profile is still under way.")
+    # Another poll that was first may have found nothing, and left nothing.
+    if not watched or any(w.expected for w in watched):
+        return UpstreamUnavailable("The first look at the profile is not done yet.")
     for w in watched:
         if w.portrait is None and w.problem:
             return UpstreamUnavailable(w.problem)

@@ -9,15 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, event, insert, select
 
 from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
 from connector.adapters.store.subscriptions import Subscriptions
-from connector.adapters.store.tables import Connection
+from connector.adapters.store.tables import Connection, CreditDay
+from connector.adapters.store.watches import Watches
 from profile_api.migrate import MIGRATIONS
 from profile_api.store import Store
+from tests.postgres import Postgres
 from tests.running import ROOT, clean_environment
-from wire.database import open_engine, reading
+from wire.database import open_engine, reading, writing
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 MIGRATE_WHEN_TOLD = """
@@ -123,3 +125,30 @@ def test_numbers_may_pass_32_bits(store: Store) -> None:
     assert store.charge(key_id, request_source="API", handle="a\0b", now=later)
     assert store.latest_requests(1)[0].at == later.timestamp()
     assert store.top_up(2**63 - 1, 1) is None
+
+
+def test_day_that_two_processes_begin_at_once_is_not_spent(postgres: Postgres) -> None:
+    """One found no budget of the day; before it looks again, the other has made it."""
+    with postgres.database() as url:
+        mine, theirs = open_engine(url), open_engine(url)
+        CONNECTOR_TABLES.up(mine)
+        owner = {"id": "c", "platform": "api", "sealed_key": "s", "created_at": 0}
+        with writing(mine) as session:
+            session.execute(insert(Connection).values(owner))
+        begun: list[bool] = []
+
+        def begin(_session: object, _cursor: object, statement: str, *_: object) -> None:
+            if statement.startswith("SELECT credit_days") and not begun:
+                begun.append(Watches(theirs).set_aside("c", "2026-11-24", 2, budget=10))
+
+        event.listen(mine, "before_cursor_execute", begin)
+        assert Watches(mine).set_aside("c", "2026-11-24", 2, budget=10)
+        assert begun == [True]
+        assert spent(mine) == 4
+        for engine in (mine, theirs):
+            engine.dispose()
+
+
+def spent(engine: Engine) -> int:
+    with reading(engine) as session:
+        return session.execute(select(CreditDay.credits)).scalar_one()

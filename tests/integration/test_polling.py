@@ -263,9 +263,7 @@ def test_profile_that_a_worker_is_seeing_first_is_waited_for(
     assert len(watching.profiles.asked) == 1
 
 
-@pytest.mark.parametrize(
-    ("look_ends", "message"), [(False, "still under way"), (True, "It is down")]
-)
+@pytest.mark.parametrize(("look_ends", "message"), [(False, "not done yet"), (True, "It is down")])
 def test_profile_that_nobody_has_seen_yet_is_not_called_missing(
     watching: Watching, look_ends: bool, message: str
 ) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event, text
 
+from tests.postgres import Postgres
 from tests.running import until
 from wire.database import open_engine, reading, writing
 from wire.together import MAX_TOGETHER, Together
@@ -146,3 +147,38 @@ def test_rows_are_taken_in_one_order(crowd: Crowd) -> None:
     for c in coming:
         c.result(30)
     assert taken == ["a", "b", "c"]
+
+
+def test_victim_of_a_deadlock_is_written_again(postgres: Postgres) -> None:
+    """PostgreSQL drops whoever began to wait first, and others who write don't know our order."""
+    with postgres.database() as url, ThreadPoolExecutor(1) as pool:
+        engine = open_engine(url)
+        with writing(engine) as session:
+            session.execute(text("CREATE TABLE notes (id INTEGER PRIMARY KEY, count INTEGER)"))
+            session.execute(text("INSERT INTO notes VALUES (1, 0), (2, 0)"))
+        calls: list[int] = []
+
+        def count(session: Connection, number: int) -> None:
+            session.execute(text("UPDATE notes SET count = count + 1 WHERE id = :n"), {"n": number})
+
+        def two_then_one(session: Connection) -> None:
+            count(session, 2)
+            calls.append(1)
+            count(session, 1)
+
+        with writing(engine) as other:
+            count(other, 1)
+            ours = pool.submit(Together(engine).write, two_then_one, locks=())
+            until(lambda: calls)
+            until(lambda: _waits(engine))
+            count(other, 2)
+        ours.result(30)
+        assert len(calls) == 2
+        with reading(engine) as session:
+            assert session.execute(text("SELECT count FROM notes")).scalars().all() == [2, 2]
+        engine.dispose()
+
+
+def _waits(engine: Engine) -> bool:
+    with reading(engine) as session:
+        return bool(session.execute(text("SELECT 1 FROM pg_locks WHERE NOT granted")).first())

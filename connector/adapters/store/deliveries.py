@@ -99,7 +99,9 @@ class Deliveries:
             _keep_health(session, delivery, outcome, verdict, to_ms(now))
             return True
 
-        return self._together.write(keep, locks=(delivery.subscription_id,))
+        return self._together.write(
+            keep, locks=(Subscription.__tablename__, delivery.subscription_id)
+        )
 
     def listed(
         self, connection_id: str | None, *, state: str | None, limit: int

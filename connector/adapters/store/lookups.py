@@ -14,7 +14,7 @@ from sqlalchemy import Engine, bindparam, delete, insert, or_, select, update
 from connector.adapters.store.pieces import delete_piece
 from connector.adapters.store.tables import Lookup
 from connector.adapters.store.time import from_ms, to_ms
-from connector.adapters.store.usage import count
+from connector.adapters.store.usage import count, row_of
 from connector.domain import errors
 from connector.domain.errors import ConnectorError, InvalidApiKey
 from connector.domain.lookups import Known
@@ -67,7 +67,7 @@ class KnownProfiles:
         def take(session: Session) -> bool:
             return session.execute(_TAKE, taken).rowcount > 0 or is_new(session, made)
 
-        ours = self._together.write(take, locks=(_CLAIMS, connection_id, handle))
+        ours = self._together.write(take, locks=(Lookup.__tablename__, connection_id, handle))
         return token if ours else None
 
     def keep(
@@ -93,7 +93,7 @@ class KnownProfiles:
             _end(session, connection_id, handle, values, token)
             count(session, asked, PAID)
 
-        self._together.write(keep, locks=(_COUNTS, connection_id, handle))
+        self._together.write(keep, locks=row_of(asked))
 
     def fail(
         self,
@@ -127,11 +127,6 @@ class KnownProfiles:
         """Deletes what nobody may ask for any more; how much that was, `limit` at most."""
         old = Lookup.touched_at < to_ms(before)
         return delete_piece(self._engine, Lookup.id, old, limit=limit)
-
-
-# The order in which processes take the rows that others want to write too.
-_CLAIMS: Final = "1"
-_COUNTS: Final = "2"
 
 
 def _end(

@@ -19,6 +19,7 @@ from connector.domain.jobs import CALLBACK
 from connector.domain.subscriptions import ACTIVE, Subscription, Terms
 from connector.domain.targets import paced_host
 from wire.database import is_new, reading, writing
+from wire.together import Together
 
 
 class Subscriptions:
@@ -26,6 +27,7 @@ class Subscriptions:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._together = Together(engine)
 
     def connect(self, connection_id: str, *, platform: str, sealed_key: str, now: datetime) -> None:
         """Keeps the connection's key; a key that works again clears what was wrong with it."""
@@ -72,12 +74,20 @@ class Subscriptions:
             "state": ACTIVE,
             "created_at": to_ms(now),
         }
-        with writing(self._engine) as session:
+        looks = list(zip(terms.handles, map(to_ms, due_at), strict=True))
+
+        def make(session: Session) -> None:
             session.execute(insert(Row).values(values))
-            for handle, due in zip(terms.handles, due_at, strict=True):
-                watch_id = _watch(session, connection_id, handle, interval_seconds, to_ms(due))
-                link = {"subscription_id": subscription_id, "watch_id": watch_id}
+            found = {
+                # In the order in which workers take them too.
+                handle: _watch(session, connection_id, handle, interval_seconds, due)
+                for handle, due in sorted(looks)
+            }
+            for handle, _ in looks:
+                link = {"subscription_id": subscription_id, "watch_id": found[handle]}
                 session.execute(insert(SubscribedWatch).values(link))
+
+        self._together.write(make, locks=_rows_of(connection_id))
         return subscription_id
 
     def polled(self, connection_id: str, terms: Terms) -> Subscription | None:
@@ -133,16 +143,26 @@ class Subscriptions:
     def unsubscribe(self, connection_id: str, subscription_id: str) -> bool:
         """Ends a subscription with all that was kept for it; false when there is none."""
         gone = delete(Row).where(Row.id == subscription_id, Row.connection_id == connection_id)
-        with writing(self._engine) as session:
+        still = exists().where(SubscribedWatch.watch_id == Watch.id)
+        mine = Watch.connection_id == connection_id
+        # In the order in which workers take them too.
+        orphans = select(Watch.id).where(mine, ~still).order_by(Watch.handle).with_for_update()
+
+        def end(session: Session) -> bool:
             found = session.execute(gone).rowcount > 0
-            still = exists().where(SubscribedWatch.watch_id == Watch.id)
-            orphans = Watch.connection_id == connection_id
-            session.execute(delete(Watch).where(orphans, ~still))
-        return found
+            ids = session.execute(orphans).scalars().all()
+            session.execute(delete(Watch).where(Watch.id.in_(ids), ~still))
+            return found
+
+        return self._together.write(end, locks=_rows_of(connection_id))
 
 
 # A job's callback is kept as one, too, and is nobody's to test or to renew.
 _OF_A_TRIGGER: Final = Row.trigger != CALLBACK
+
+
+def _rows_of(connection_id: str) -> tuple[str, ...]:
+    return Watch.__tablename__, connection_id
 
 
 def _watch(session: Session, connection_id: str, handle: str, interval: int, due_at: int) -> int:

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, bindparam, delete, insert, select, update
 from connector.adapters.store.tables import UsageDay as Row
 from connector.domain.usage import Asked, Spent
 from wire.database import is_new, reading, writing
+from wire.together import Together
 
 # What a budget has been set aside for is counted in a row of its own, beside the rows by what asked.
 _SET_ASIDE: Final = ""
@@ -21,6 +22,7 @@ class UsageCounts:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._together = Together(engine)
 
     def set_aside(self, asked: Asked, credits: int, *, budget: int) -> bool:
         """Takes `credits` out of the day's budget; false, and nothing taken, where it would not last."""
@@ -30,24 +32,37 @@ class UsageCounts:
             .where(*_of(ledger), Row.credits + credits <= budget)
             .values(credits=Row.credits + credits)
         )
-        with writing(self._engine) as session:
+
+        def take(session: Session) -> bool:
             _start(session, ledger)
             return session.execute(taken).rowcount > 0
+
+        return self._together.write(take, locks=row_of(ledger))
 
     def give_back(self, asked: Asked, credits: int) -> None:
         """Returns what was set aside."""
         ledger = Asked(asked.connection_id, asked.day, _SET_ASIDE)
         returned = update(Row).where(*_of(ledger)).values(credits=Row.credits - credits)
-        with writing(self._engine) as session:
+        # Anybody can make up keys: they leave nothing behind.
+        emptied = delete(Row).where(*_of(ledger), Row.credits <= 0)
+
+        def give(session: Session) -> None:
             session.execute(returned)
-            # Anybody can make up keys: they leave nothing behind.
-            session.execute(delete(Row).where(*_of(ledger), Row.credits <= 0))
+            session.execute(emptied)
+
+        self._together.write(give, locks=row_of(ledger))
 
     def count(self, spent: Mapping[Asked, Spent]) -> None:
         """Adds to what was counted, all or nothing."""
-        with writing(self._engine) as session:
-            for asked, credits in spent.items():
+        if not spent:
+            return
+        rows = sorted(spent.items(), key=lambda item: row_of(item[0]))
+
+        def add(session: Session) -> None:
+            for asked, credits in rows:
                 count(session, asked, credits)
+
+        self._together.write(add, locks=row_of(rows[0][0]))
 
     def counted(self, connection_id: str, *, month: str) -> dict[str, dict[str, Spent]]:
         """What was spent in `month` ("2026-11"), by what asked and by day."""
@@ -65,6 +80,11 @@ class UsageCounts:
         """Deletes the counts of days before `before_day`."""
         with writing(self._engine) as session:
             session.execute(delete(Row).where(Row.day < before_day))
+
+
+def row_of(asked: Asked) -> tuple[str, ...]:
+    """The row that a count locks, which others want to write too."""
+    return Row.__tablename__, asked.connection_id, asked.day, asked.what
 
 
 def count(session: Session, asked: Asked, spent: Spent) -> None:

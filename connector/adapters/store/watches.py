@@ -122,14 +122,16 @@ class Watches:
                 for sequence in _tell(session, subscription_id, events, to_ms(look.seen_at))
             ]
 
-        return self._together.write(keep, locks=_WATCHES)
+        return self._together.write(keep, locks=_row_of(watch))
 
     def put_off(
         self, watch: ClaimedWatch, *, until: datetime, attempt: int, problem: str | None
     ) -> bool:
         """Gives a claim back without a look; `problem` says why, for whoever asks."""
         free = _ours(watch, {**_free(until), "attempt": attempt, "problem": problem})
-        return self._together.write(lambda s: s.execute(_OURS, free).rowcount > 0, locks=_WATCHES)
+        return self._together.write(
+            lambda s: s.execute(_OURS, free).rowcount > 0, locks=_row_of(watch)
+        )
 
     def stop_connection(self, connection_id: str, problem: str) -> None:
         """No more looks with this key until it is connected again."""
@@ -145,17 +147,19 @@ class Watches:
         def take(session: Session) -> bool:
             if session.execute(_TAKE, taken).rowcount > 0:
                 return True
-            if session.execute(_SPENT, mine).first():
-                return False
-            _start_day(session, connection_id, day)
+            # Another process may begin the day at the same moment.
+            if session.execute(_SPENT, mine).first() is None:
+                _start_day(session, connection_id, day)
             return session.execute(_TAKE, taken).rowcount > 0
 
-        return self._together.write(take, locks=(_CREDITS, connection_id))
+        return self._together.write(take, locks=(CreditDay.__tablename__, connection_id))
 
     def give_back(self, connection_id: str, day: str, credits: int) -> None:
         """Returns what was set aside for a look that cost nothing."""
         returned = {"of": connection_id, "on": day, "more": -credits}
-        self._together.write(lambda s: s.execute(_ADD, returned), locks=(_CREDITS, connection_id))
+        self._together.write(
+            lambda s: s.execute(_ADD, returned), locks=(CreditDay.__tablename__, connection_id)
+        )
 
     def spent(self, connection_id: str, day: str) -> int:
         """Credits spent, or set aside, on `day`."""
@@ -189,11 +193,6 @@ class Watches:
             Watched(_portrait(row.portrait), row.problem, (row.lease_until or 0) > to_ms(now))
             for row in rows
         ]
-
-
-# The order in which processes take the rows that others want to write too.
-_CREDITS: Final = "1"
-_WATCHES: Final = ("2",)
 
 
 def _awaited() -> ColumnElement[bool]:
@@ -250,6 +249,10 @@ _DAY: Final = (CreditDay.connection_id == bindparam("of"), CreditDay.day == bind
 _SPENT: Final = select(CreditDay.credits).where(*_DAY)
 _ADD: Final = update(CreditDay).where(*_DAY).values(credits=CreditDay.credits + bindparam("more"))
 _TAKE: Final = _ADD.where(CreditDay.credits + bindparam("more") <= bindparam("budget"))
+
+
+def _row_of(watch: ClaimedWatch) -> tuple[str, ...]:
+    return Watch.__tablename__, watch.connection_id, watch.handle
 
 
 def _ours(watch: ClaimedWatch, values: Mapping[str, Any]) -> dict[str, Any]:
