@@ -22,6 +22,7 @@ soak: tools .venv/installed-dev ## kill processes for some minutes, and see that
 	$(BIN)/python -m tests.soak --fault short-lease --on sqlite --on postgresql
 
 bench: tools .venv/installed-dev ## measure, and write benchmarks/RESULTS.md again
+	$(BIN)/python -m benchmarks.serving
 	$(BIN)/python -m benchmarks.watcher
 	$(BIN)/python -m benchmarks.hanging
 

@@ -104,11 +104,13 @@ def exchange(
         total=deadline_seconds, connect=min(CONNECT_TIMEOUT_SECONDS, deadline_seconds)
     )
     try:
-        response = session.send(
-            session.prepare_request(request),
+        prepared = _prepared(session, request)
+        # Its transport itself: a session would look for cookies, redirects and hooks around it.
+        response = session.get_adapter(str(prepared.url)).send(
+            prepared,
             stream=True,
             timeout=timeout,  # type: ignore[arg-type]  # the stubs leave urllib3's own kind out
-            allow_redirects=False,
+            verify=True if session.verify is None else session.verify,
         )
         with response:
             if cut:
@@ -123,6 +125,16 @@ def exchange(
         raise _connection_failure(exc) from exc
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as exc:
         raise Broken("the answer broke off or could not be read") from exc
+
+
+def _prepared(session: requests.Session, request: requests.Request) -> requests.PreparedRequest:
+    """`request` as it goes out, with what the session says of itself, and nothing from a jar or a netrc."""
+    prepared = requests.PreparedRequest()
+    prepared.prepare_method(request.method)
+    prepared.prepare_url(request.url, request.params)
+    prepared.prepare_headers({**session.headers, **request.headers})
+    prepared.prepare_body(request.data, None, request.json)
+    return prepared
 
 
 def read_bounded(chunks: Iterable[bytes], max_bytes: int) -> bytes:

@@ -1,0 +1,174 @@
+"""What a request costs: CPU time of all the server's processes, beside floors that do the same with less.
+
+Each server is gunicorn with one worker and the product's own settings, in front of one fast upstream.
+Rounds go over all of them in turn, so that a noisy machine is noisy for each; only ratios mean anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+import click
+import requests
+
+from benchmarks.results import write_table
+from benchmarks.upstream import running_upstream
+from connector.adapters.crypto import new_encryption_key
+from connector.bootstrap import migrate_database
+from connector.config import Settings
+from tests.running import ROOT, clean_environment, free_port
+
+CLIENTS = 16
+_PATH = "/api/actions/get_profile"
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass
+class Case:
+    """One server and what it is asked. `handles` is over how many profiles the requests go."""
+
+    name: str
+    application: str
+    videos: int = 5
+    max_age_seconds: int = 0
+    handles: int = 500
+    milliseconds: list[float] = field(default_factory=list)
+
+
+def cases() -> list[Case]:
+    """The floors, then the product. The second one is what ratios are of."""
+    return [
+        Case("bare Flask, no upstream", "benchmarks.floors:bare"),
+        Case("Flask + urllib3, forwards", "benchmarks.floors:forwarding"),
+        Case("standard code, flattens", "benchmarks.floors:standard"),
+        Case("product", "app:app"),
+        Case("product, 30 videos", "app:app", videos=30),
+        Case("product, cached", "app:app", max_age_seconds=3600, handles=1),
+    ]
+
+
+@dataclass(frozen=True)
+class Serving:
+    """A running server."""
+
+    port: int
+    pid: int
+
+    def cpu_seconds(self) -> float:
+        """Of the process and all that it started."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return sum(_cpu_seconds(int(pid)) for pid in (self.pid, *children))
+
+
+def _cpu_seconds(pid: int) -> float:
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / _TICKS
+
+
+@contextmanager
+def serving(case: Case) -> Iterator[Serving]:
+    """The case's server, ready, with an upstream and a database of its own."""
+    with (
+        running_upstream(0, videos=case.videos) as upstream,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        port = free_port()
+        environment = clean_environment(
+            PORT=str(port),
+            WEB_WORKERS="1",
+            DATABASE_URL=f"sqlite:///{folder}/bench.db",
+            PROFILE_API_URL=upstream,
+            CONNECTOR_ENCRYPTION_KEYS=new_encryption_key(),
+        )
+        migrate_database(Settings.from_env(environment))
+        log = (Path(folder) / "log").open("wb")
+        command = [sys.executable, "-m", "gunicorn", case.application]
+        with log, subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log) as process:
+            while not _ready(port):
+                assert process.poll() is None, f"{case.name} did not start"
+            try:
+                yield Serving(port, process.pid)
+            finally:
+                process.terminate()
+
+
+def _ready(port: int) -> bool:
+    try:
+        requests.post(f"http://127.0.0.1:{port}{_PATH}", json={}, timeout=5)
+    except requests.RequestException:
+        return False
+    return True
+
+
+async def _client(port: int, bodies: Iterator[bytes]) -> None:
+    """Sends one body after another over one connection. Raises where an answer is not 200."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for body in bodies:
+        head = (
+            f"POST {_PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sk_bench\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        writer.write(head.encode() + body)
+        answer = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        assert answer.startswith("http/1.1 200 "), answer
+        await reader.readexactly(int(answer.partition("content-length: ")[2].split()[0]))
+    writer.close()
+
+
+async def _load(port: int, case: Case, count: int) -> None:
+    bodies = (
+        json.dumps(
+            {"handle": f"h{n % case.handles}", "max_age_seconds": case.max_age_seconds}
+        ).encode()
+        for n in range(count)
+    )
+    await asyncio.gather(*(_client(port, bodies) for _ in range(CLIENTS)))
+
+
+@click.command()
+@click.option("--rounds", default=5, show_default=True, help="How often each server is measured.")
+@click.option("--count", default=1500, show_default=True, help="Requests in a round.")
+@click.option("--only", default="", help="Cases whose names hold this.")
+def bench(rounds: int, count: int, only: str) -> None:
+    """Measure the CPU time of a request, and write the table into RESULTS.md."""
+    chosen = [case for case in cases() if only in case.name]
+    with ExitStack() as stack:
+        running = [stack.enter_context(serving(case)) for case in chosen]
+        for number in range(rounds + 1):
+            for case, server in zip(chosen, running, strict=True):
+                before = server.cpu_seconds()
+                asyncio.run(_load(server.port, case, count))
+                spent = server.cpu_seconds() - before
+                if number:  # the first round warms up
+                    case.milliseconds.append(spent / count * 1000)
+    rows = [_row(case, chosen) for case in chosen]
+    for row in rows:
+        click.echo("  ".join(row))
+    if not only:
+        title = f"A request, {CLIENTS} at a time"
+        columns = ("server", "CPU ms, median", "least", "most", "ratio")
+        write_table("serving", title, columns, rows)
+
+
+def _row(case: Case, chosen: list[Case]) -> tuple[str, ...]:
+    floor = next((c for c in chosen if "urllib3" in c.name), chosen[0])
+    # Within a round, so that what slows the machine for a while slows both.
+    ratio = median(
+        mine / theirs for mine, theirs in zip(case.milliseconds, floor.milliseconds, strict=True)
+    )
+    times = (median(case.milliseconds), min(case.milliseconds), max(case.milliseconds))
+    return (case.name, *(f"{time:.2f}" for time in times), f"{ratio:.2f}")
+
+
+if __name__ == "__main__":
+    bench()
