@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
 from connector.domain.names import output_key
-from schemas.fields import declared_fields, upstream_paths
+from schemas.fields import Flag, Identifier, Text, Url, WholeNumber, declared_fields, upstream_paths
 
 MISSING = object()
 LEAF = ""
 """Marks, in a tree of known paths, a place where a value may stand."""
 
 _EXACT_IN_JAVASCRIPT = 2**53
+_FIFTEEN_DIGITS = 10**15
+# Fields that leave a value of the type as it is: to ask them costs more than all the rest of a row.
+_KEPT: Mapping[type, type] = {Text: str, Identifier: str, Url: str, Flag: bool, WholeNumber: int}
 
 # A name in front of many values is repeated in each of their keys: without a bound on both, an
 # answer of 8 MB could ask for a row of gigabytes. Real ones have a tenth of it.
@@ -39,7 +43,11 @@ class Notes:
 
 def find(payload: Any, path: str) -> Any:
     """The value at a dotted `path` (digits index a list), or `MISSING`; null counts as missing."""
-    for part in path.split("."):
+    return _at(payload, path.split("."))
+
+
+def _at(payload: Any, parts: Iterable[str]) -> Any:
+    for part in parts:
         if isinstance(payload, Mapping):
             payload = payload.get(part, MISSING)
         elif isinstance(payload, list) and part.isdigit() and int(part) < len(payload):
@@ -68,28 +76,45 @@ def pick(payload: Mapping[str, Any], schema: type[Schema], notes: Notes) -> dict
 
     A path whose value does not fit yields to the next path; when none fits, one warning says so.
     """
-    return {
-        key: _first_fitting(payload, paths, declared, notes)
+    return {picked.key: _first_fitting(payload, picked, notes) for picked in _picked(schema)}
+
+
+@dataclass(frozen=True)
+class _Picked:
+    """One key to pick. A value of the type `kept` is what the field makes of it anyway."""
+
+    key: str
+    paths: Sequence[Sequence[str]]
+    declared: fields.Field[Any]
+    kept: type | None
+
+
+@cache
+def _picked(schema: type[Schema]) -> Sequence[_Picked]:
+    return [
+        _Picked(key, [path.split(".") for path in paths], declared, _kept(declared))
         for key, declared in declared_fields(schema).items()
         if (paths := upstream_paths(declared))
-    }
+    ]
 
 
-def _first_fitting(
-    payload: Mapping[str, Any],
-    paths: Iterable[str],
-    declared: fields.Field[Any],
-    notes: Notes,
-) -> Any:
+def _kept(declared: fields.Field[Any]) -> type | None:
+    return None if declared.validators else _KEPT.get(type(declared))
+
+
+def _first_fitting(payload: Mapping[str, Any], picked: _Picked, notes: Notes) -> Any:
     unfit = None
-    for path in paths:
-        raw = find(payload, path)
+    for path in picked.paths:
+        raw = _at(payload, path)
         if raw is MISSING:
             continue
+        if type(raw) is picked.kept and not (type(raw) is int and abs(raw) >= _FIFTEEN_DIGITS):
+            return raw
         try:
-            return plain(declared.deserialize(raw), notes)
+            return plain(picked.declared.deserialize(raw), notes)
         except ValidationError:
-            unfit = unfit or f"{path} was left empty: its value is not of the expected kind."
+            where = ".".join(path)
+            unfit = unfit or f"{where} was left empty: its value is not of the expected kind."
     if unfit:
         notes.warn(unfit)
     return None
