@@ -13,11 +13,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from http.cookiejar import DefaultCookiePolicy
 
 import requests
 import urllib3
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.util import Timeout
 
 from wire.transport import DeadlineAdapter, ForbiddenAddress, MayDial
@@ -117,12 +118,14 @@ def exchange(
                 return Reply(response.status_code, response.headers, _start(response, max_bytes))
             body = read_bounded(_chunks(response), max_bytes)
         return Reply(response.status_code, response.headers, body)
-    except (requests.ConnectTimeout, requests.exceptions.ProxyError) as exc:
+    except ForbiddenAddress as exc:
+        raise Forbidden("the address may not be called") from exc
+    except (NewConnectionError, ConnectTimeoutError) as exc:
         raise NotSent("no connection could be made") from exc
-    except (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError) as exc:
+    except (urllib3.exceptions.TimeoutError, TimeoutError) as exc:
         raise TimedOut("no complete answer before the deadline") from exc
-    except requests.ConnectionError as exc:
-        raise _connection_failure(exc) from exc
+    except urllib3.exceptions.SSLError as exc:
+        raise _tls_failure(exc) from exc
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as exc:
         raise Broken("the answer broke off or could not be read") from exc
 
@@ -131,10 +134,18 @@ def _prepared(session: requests.Session, request: requests.Request) -> requests.
     """`request` as it goes out, with what the session says of itself, and nothing from a jar or a netrc."""
     prepared = requests.PreparedRequest()
     prepared.prepare_method(request.method)
-    prepared.prepare_url(request.url, request.params)
+    prepared.url = _normal(request.url)
     prepared.prepare_headers({**session.headers, **request.headers})
     prepared.prepare_body(request.data, None, request.json)
     return prepared
+
+
+@lru_cache(maxsize=256)
+def _normal(url: str) -> str:
+    """`url` as it is asked for; to take one apart costs more than to put the rest of a request together."""
+    prepared = requests.PreparedRequest()
+    prepared.prepare_url(url, None)
+    return str(prepared.url)
 
 
 def read_bounded(chunks: Iterable[bytes], max_bytes: int) -> bytes:
@@ -160,14 +171,8 @@ def _chunks(response: requests.Response) -> Iterable[bytes]:
         yield chunk
 
 
-def _connection_failure(exc: requests.ConnectionError) -> ExchangeError:
-    cause = exc.args[0] if exc.args else None
-    reason = getattr(cause, "reason", cause)
-    if isinstance(reason, ForbiddenAddress):
-        return Forbidden("the address may not be called")
-    if isinstance(reason, NewConnectionError):
-        return NotSent("the connection was refused")
+def _tls_failure(exc: urllib3.exceptions.SSLError) -> ExchangeError:
     # A certificate is judged before anything is sent.
-    if isinstance(next(iter(getattr(reason, "args", ())), None), ssl.SSLCertVerificationError):
+    if isinstance(next(iter(exc.args), None), ssl.SSLCertVerificationError):
         return NotSent("the other side could not prove who it is")
     return Broken("the connection broke off before an answer came")

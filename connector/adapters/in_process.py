@@ -28,7 +28,7 @@ class WSGIAdapter(BaseAdapter):
     def send(
         self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
     ) -> requests.Response:
-        """Answers as the application does. Raises `requests.ReadTimeout` when it takes too long."""
+        """Answers as the application does. Raises `TimeoutError` when it takes too long."""
         timeout = kwargs["timeout"]
         outcome: SimpleQueue[_Answer | BaseException] = SimpleQueue()
 
@@ -43,7 +43,7 @@ class WSGIAdapter(BaseAdapter):
         try:
             answer = outcome.get(timeout=timeout.total)
         except Empty as exc:
-            raise requests.ReadTimeout(request=request) from exc
+            raise TimeoutError("the application did not answer in time") from exc
         if isinstance(answer, BaseException):
             raise requests.ConnectionError(request=request) from answer
         return _response(request, *answer)
