@@ -16,6 +16,7 @@ from profile_api.failures import Failure
 from profile_api.keys import TEST_KEY
 from profile_api.services import MAX_ANSWER_BYTES, ProfileService, profile_in
 from profile_api.store import CREDITS_PER_REQUEST, Key, Store, seconds_to_next_window
+from wire.json_answers import JSONAnswers
 from wire.json_text import parse_json
 
 PATH: Final = "/api/v1/get-tiktok-profile"
@@ -31,9 +32,7 @@ def create_app(*, store: Store, service: ProfileService, now: Callable[[], datet
     """The endpoint as an application of its own."""
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # the profile stays as it came
-    # Escaped, text beyond ASCII would double in size, and callers bound what they read.
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]  # of the default provider
+    app.json = JSONAnswers(app)
     app.url_map.strict_slashes = False
     endpoint = _Endpoint(store, service, now)
     app.add_url_rule(PATH, "get_tiktok_profile", endpoint.answer, methods=["POST"])

@@ -16,6 +16,7 @@ from connector.web.routes import UseCases, platform_routes
 from connector.web.trace import register_trace
 from connector.web.viewer import Document, viewer_routes
 from connector.web.webhooks import firing_routes
+from wire.json_answers import JSONAnswers
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -40,9 +41,7 @@ def create_app(
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY_BYTES
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # rows keep the catalog's order
-    # Zapier takes at most 6 MB, which escaped text beyond ASCII would reach at half its length.
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]  # of the default provider
+    app.json = JSONAnswers(app)
     # Zapier refuses a redirect that ends on loopback, and a redirected POST loses its body.
     app.url_map.strict_slashes = False
     register_trace(app)

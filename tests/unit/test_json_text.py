@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wire.json_text import MAX_DEPTH, parse_json
+from wire.json_text import MAX_DEPTH, parse_json, to_json
 
 
 @pytest.mark.parametrize(
@@ -56,6 +57,28 @@ def test_text_can_always_be_encoded_again(text: bytes, value: Any) -> None:
     assert parse_json(text) == value
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
-def test_json_is_read_as_it_was_written(value: Any) -> None:
-    assert parse_json(json.dumps(value).encode()) == value
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([2**63, 2**64, -(2**63) - 1, 10**18, 10**19])
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(_VALUES, st.sampled_from([None, 1]))
+def test_json_is_read_as_it_was_written(value: Any, indent: int | None) -> None:
+    # As text, as 1 and 1.0 and True would be equal.
+    assert repr(parse_json(json.dumps(value, indent=indent).encode())) == repr(value)
+
+
+@given(_VALUES)
+def test_json_is_written_as_it_can_be_read(value: Any) -> None:
+    assert repr(json.loads(to_json(value))) == repr(value)
+
+
+def test_what_json_has_no_form_of_is_not_written() -> None:
+    with pytest.raises(TypeError):
+        to_json({"at": datetime.now(UTC)})

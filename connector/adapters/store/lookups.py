@@ -20,6 +20,7 @@ from connector.domain.errors import ConnectorError, InvalidApiKey
 from connector.domain.lookups import Known
 from connector.domain.usage import PAID, Asked
 from wire.database import is_new, reading, writing
+from wire.json_text import parse_json, to_json
 from wire.together import Together
 
 _KINDS: Final = {
@@ -84,7 +85,7 @@ class KnownProfiles:
         values = {
             "touched_at": to_ms(now),
             "fetched_at": to_ms(now),
-            "row": json.dumps(row, ensure_ascii=False),
+            "row": to_json(row).decode(),
             "failed_at": None,
             "failure": None,
         }
@@ -164,7 +165,7 @@ _TAKE: Final = _CHANGE.where(
 def _known(row: Any) -> Known:
     return Known(
         fetched_at=_moment(row.fetched_at),
-        row=json.loads(row.row) if row.row else None,
+        row=parse_json(row.row.encode()) if row.row else None,
         failed_at=_moment(row.failed_at),
         failure=_failure(json.loads(row.failure)) if row.failure else None,
         busy_until=_moment(row.lease_until),

@@ -40,6 +40,7 @@ from connector.domain.events import Event
 from connector.domain.portraits import Portrait
 from connector.domain.subscriptions import ACTIVE, ClaimedWatch, Look, Terms, Told, Watched
 from wire.database import is_new, reading, writing
+from wire.json_text import parse_json, to_json
 from wire.together import Together
 
 
@@ -106,7 +107,7 @@ class Watches:
         values = {
             **_free(look.next_at),
             "attempt": 0,
-            "portrait": json.dumps(portrait.to_json()),
+            "portrait": to_json(portrait.to_json()).decode(),
             "problem": None,
             "seen_at": to_ms(look.seen_at),
         }
@@ -308,7 +309,7 @@ def keep_event(
     values = {
         "subscription_id": subscription_id,
         "event_id": event.event_id,
-        "body": json.dumps(event.body, ensure_ascii=False),
+        "body": to_json(event.body).decode(),
         "created_at": now,
     }
     try:
@@ -360,4 +361,4 @@ def _claimed(row: Any, token: str) -> ClaimedWatch:
 
 
 def _portrait(text: str | None) -> Portrait | None:
-    return Portrait.from_json(json.loads(text)) if text else None
+    return Portrait.from_json(parse_json(text.encode())) if text else None
