@@ -55,7 +55,10 @@ class Watching:
             store=UsageCounts(engine), clock=self._clock, daily_budget=settings.daily_credits
         )
         self.usage = UsageReport(
-            meter=self.meter, profiles=profiles, watching_budget=settings.watch_daily_credits
+            meter=self.meter,
+            lookups=self._known,
+            profiles=profiles,
+            watching_budget=settings.watch_daily_credits,
         )
         self.lookups = Lookups(
             profiles=profiles, store=self._known, meter=self.meter, clock=self._clock

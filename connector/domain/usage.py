@@ -32,6 +32,9 @@ class Spent:
             self.credits + other.credits, self.saved + other.saved, self.unsure + other.unsure
         )
 
+    def __mul__(self, times: int) -> Spent:
+        return Spent(self.credits * times, self.saved * times, self.unsure * times)
+
 
 PAID: Final = Spent(credits=CREDITS_PER_LOOKUP)
 SAVED: Final = Spent(saved=CREDITS_PER_LOOKUP)

@@ -149,6 +149,7 @@ def test_made_up_keys_leave_nothing_behind(watching: Watching, engine: Engine) -
 def test_row_of_an_older_version_is_not_handed_out(watching: Watching, engine: Engine) -> None:
     """It lacks what was added since, and every row has every key."""
     fetch(watching)
+    watching.lookups.store.flush()
     with writing(engine) as session:
         session.execute(update(Lookup).values(row='{"id": "1"}'))
     assert fetch(watching).cached is False

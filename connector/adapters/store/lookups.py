@@ -4,12 +4,29 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
+from threading import Lock
 from typing import Any, Final
 
+from sqlalchemy import (
+    BigInteger,
+    Engine,
+    String,
+    and_,
+    bindparam,
+    case,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy import Connection as Session
-from sqlalchemy import Engine, bindparam, delete, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.adapters.store.pieces import delete_piece
 from connector.adapters.store.tables import Lookup
@@ -19,6 +36,7 @@ from connector.domain import errors
 from connector.domain.errors import ConnectorError, InvalidApiKey
 from connector.domain.lookups import Known
 from connector.domain.usage import PAID, Asked
+from wire.behind import Behind
 from wire.database import is_new, reading, writing
 from wire.json_text import parse_json, to_json
 from wire.together import Together
@@ -30,15 +48,36 @@ _KINDS: Final = {
 }
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """What a look-up brought, until it is written."""
+
+    values: Mapping[str, Any]
+    known: Known
+    asked: Asked
+
+
 class KnownProfiles:
-    """The part of the store that knows what was looked up, for as long as that may be asked for."""
+    """The part of the store that knows what was looked up, for as long as that may be asked for.
+
+    What a look-up brought, and what it cost, is written behind its answer: who asks for the same meets
+    the claim, which ends when it is written.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._together = Together(engine)
+        self._behind = Behind(self._write)
+        self._unwritten: dict[tuple[str, str], _Kept] = {}
+        self._lock = Lock()
+        made = _upsert(engine)
+        self._claim: Final = _claiming(made)
+        self._keep: Final = _keeping(made)
 
     def known(self, connection_id: str, handle: str) -> Known:
         """What the last look-up brought; empty where there was none."""
+        if kept := self._unwritten.get((connection_id, handle)):
+            return kept.known
         with reading(self._engine) as session:
             row = session.execute(_KNOWN, _same(connection_id, handle)).one_or_none()
         return Known() if row is None else _known(row)
@@ -52,23 +91,18 @@ class KnownProfiles:
         """
         token = secrets.token_hex(16)
         claim = {
+            "connection_id": connection_id,
+            "handle": handle,
             "claim_token": token,
             "lease_until": to_ms(now + lease),
             "touched_at": to_ms(now),
-        }
-        taken = {
-            **_same(connection_id, handle),
-            "now": to_ms(now),
             "was_fetched": _ms(known.fetched_at),
             "had_failed": _ms(known.failed_at),
-            **claim,
         }
-        made = insert(Lookup).values(connection_id=connection_id, handle=handle, **claim)
-
-        def take(session: Session) -> bool:
-            return session.execute(_TAKE, taken).rowcount > 0 or is_new(session, made)
-
-        ours = self._together.write(take, locks=(Lookup.__tablename__, connection_id, handle))
+        ours = self._together.write(
+            lambda session: session.execute(self._claim, claim).first() is not None,
+            locks=(Lookup.__tablename__, connection_id, handle),
+        )
         return token if ours else None
 
     def keep(
@@ -83,18 +117,41 @@ class KnownProfiles:
     ) -> None:
         """Keeps a row for whoever asks next and for those who wait, and counts what it cost."""
         values = {
+            "connection_id": connection_id,
+            "handle": handle,
             "touched_at": to_ms(now),
             "fetched_at": to_ms(now),
             "row": to_json(row).decode(),
-            "failed_at": None,
-            "failure": None,
+            "token": token,
         }
+        kept = _Kept(values, Known(fetched_at=now, row=row), asked)
+        with self._lock:
+            self._unwritten[connection_id, handle] = kept
+        self._behind.add(kept)
 
-        def keep(session: Session) -> None:
-            _end(session, connection_id, handle, values, token)
-            count(session, asked, PAID)
+    def flush(self) -> None:
+        """Writes what was kept so far."""
+        self._behind.flush()
 
-        self._together.write(keep, locks=row_of(asked))
+    def _write(self, batch: Sequence[_Kept]) -> None:
+        # In one order, as other processes write the same rows; the newest of one profile last.
+        rows = sorted((kept.values for kept in batch), key=itemgetter("connection_id", "handle"))
+        paid = Counter(kept.asked for kept in batch)
+
+        def write(session: Session) -> None:
+            session.execute(self._keep, rows)
+            for asked in sorted(paid, key=row_of):
+                count(session, asked, PAID * paid[asked])
+
+        first = rows[0]
+        self._together.write(
+            write, locks=(Lookup.__tablename__, first["connection_id"], first["handle"])
+        )
+        with self._lock:
+            for kept in batch:
+                key = kept.values["connection_id"], kept.values["handle"]
+                if self._unwritten.get(key) is kept:
+                    del self._unwritten[key]
 
     def fail(
         self,
@@ -106,6 +163,7 @@ class KnownProfiles:
         token: str | None,
     ) -> None:
         """Keeps why there is no row; what was known stays known, but for a key that is no good."""
+        self._behind.flush()
         if isinstance(error, InvalidApiKey):
             # Anybody can make up keys: they leave nothing behind.
             with writing(self._engine) as session:
@@ -155,11 +213,49 @@ _SAME: Final = (Lookup.connection_id == bindparam("of"), Lookup.handle == bindpa
 _KNOWN: Final = select(Lookup.__table__).where(*_SAME)
 _CHANGE: Final = update(Lookup).where(*_SAME)
 _OURS: Final = _CHANGE.where(Lookup.claim_token == bindparam("token"))
-_TAKE: Final = _CHANGE.where(
-    or_(Lookup.lease_until.is_(None), Lookup.lease_until <= bindparam("now")),
-    Lookup.fetched_at.is_not_distinct_from(bindparam("was_fetched")),
-    Lookup.failed_at.is_not_distinct_from(bindparam("had_failed")),
-)
+
+_NEW: Final = ("connection_id", "handle", "touched_at")
+
+
+def _upsert(engine: Engine) -> Any:
+    """An insert of either database, which may say what to do where there is such a row."""
+    dialect = postgresql if engine.dialect.name == "postgresql" else sqlite
+    return dialect.insert(Lookup)
+
+
+def _claiming(made: Any) -> Any:
+    return (
+        made.values({name: bindparam(name) for name in (*_NEW, "claim_token", "lease_until")})
+        .on_conflict_do_update(
+            index_elements=["connection_id", "handle"],
+            set_={
+                name: made.excluded[name] for name in ("claim_token", "lease_until", "touched_at")
+            },
+            where=and_(
+                or_(Lookup.lease_until.is_(None), Lookup.lease_until <= made.excluded.touched_at),
+                Lookup.fetched_at.is_not_distinct_from(bindparam("was_fetched", type_=BigInteger)),
+                Lookup.failed_at.is_not_distinct_from(bindparam("had_failed", type_=BigInteger)),
+            ),
+        )
+        .returning(Lookup.id)
+    )
+
+
+def _keeping(made: Any) -> Any:
+    # A claim that was lost is another's to end; what it brought is as good.
+    ours = Lookup.claim_token == bindparam("token", type_=String)
+    return made.values(
+        {name: bindparam(name) for name in (*_NEW, "fetched_at", "row")}
+    ).on_conflict_do_update(
+        index_elements=["connection_id", "handle"],
+        set_={
+            **{name: made.excluded[name] for name in ("touched_at", "fetched_at", "row")},
+            "failed_at": None,
+            "failure": None,
+            "claim_token": case((ours, None), else_=Lookup.claim_token),
+            "lease_until": case((ours, None), else_=Lookup.lease_until),
+        },
+    )
 
 
 def _known(row: Any) -> Known:
