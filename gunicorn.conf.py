@@ -16,18 +16,20 @@ except SettingsError as exc:
     sys.exit(str(exc))
 
 bind = settings.netloc
+# The interpreter computes on one core, so each has a process.
 workers = settings.web_workers
 # A look-up waits for seconds and computes for a millisecond, so threads wait together.
 worker_class = DiscreetWorker
+# They start as they are needed, and cost little while they wait.
 threads = settings.web_threads
 # More than the threads, so that connections kept alive don't starve new ones.
-worker_connections = 4000
+worker_connections = settings.web_worker_connections
 # Longer than the 60 s that load balancers keep a connection, so that they close first.
-keepalive = 65
+keepalive = settings.web_keepalive_seconds
 # A burst waits in the kernel rather than being refused.
-backlog = 4096
-# The longest deadline of a platform: a look-up in flight is drained, not cut.
-graceful_timeout = 60
+backlog = settings.web_backlog
+# Longer than the longest deadline of a platform: a look-up in flight is drained, not cut.
+graceful_timeout = settings.web_graceful_timeout_seconds
 # The application logs each request without its query; gunicorn's own lines would repeat it.
 accesslog = None
 # Its debug lines hold raw paths, in which people have put keys.

@@ -236,6 +236,27 @@ class Settings:
         _whole(1, 5000),
         "Look-ups that one web process can hold at a time; a waiting one costs little.",
     )
+    web_worker_connections: int = _setting(
+        4000,
+        _whole(2, 20000),
+        "Connections that one web process holds, those kept open included.",
+    )
+    web_backlog: int = _setting(
+        4096,
+        _whole(64, 65535),
+        "Connections that may wait to be accepted; the system's own limit may be lower.",
+    )
+    web_keepalive_seconds: int = _setting(
+        65,
+        _whole(1, 3600),
+        "How long an idle connection is kept open; longer than a load balancer in front keeps it.",
+    )
+    web_graceful_timeout_seconds: int = _setting(
+        70,
+        _whole(6, 3600),
+        "How long a stop waits for look-ups in flight; longer than they may take. Whoever kills what does"
+        " not stop has to wait longer still.",
+    )
     log_level: str = _setting(
         "INFO",
         kinds.String(validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),
@@ -261,6 +282,18 @@ class Settings:
                 " keep it."
             )
 
+    def _check_together(self) -> None:
+        if self.connector_broker_url and not self.on_postgresql:
+            raise SettingsError(
+                "The setting CONNECTOR_BROKER_URL is wrong: it needs a PostgreSQL server in"
+                " DATABASE_URL, as several machines can't share a file."
+            )
+        if self.web_worker_connections <= self.web_threads:
+            raise SettingsError(
+                "The setting WEB_WORKER_CONNECTIONS is wrong: it must be more than WEB_THREADS, as"
+                " connections that are kept open count too."
+            )
+
     @property
     def netloc(self) -> str:
         """Host and port as an address holds them."""
@@ -276,11 +309,7 @@ class Settings:
             settings = cls(**schema.load({name: text for name, text in given.items() if text}))
         except ValidationError as exc:
             raise SettingsError(_sentence(exc)) from exc
-        if settings.connector_broker_url and not settings.on_postgresql:
-            raise SettingsError(
-                "The setting CONNECTOR_BROKER_URL is wrong: it needs a PostgreSQL server in"
-                " DATABASE_URL, as several machines can't share a file."
-            )
+        settings._check_together()
         return settings
 
 
