@@ -7,7 +7,6 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from connector.config import Settings, SettingsError
-from connector.web.worker import DiscreetWorker
 
 try:
     settings = Settings.from_env(os.environ)
@@ -18,9 +17,12 @@ except SettingsError as exc:
 bind = settings.netloc
 # The interpreter computes on one core, so each has a process.
 workers = settings.web_workers
-# A look-up waits for seconds and computes for a millisecond, so threads wait together.
-worker_class = DiscreetWorker
-# They start as they are needed, and cost little while they wait.
+# A look-up waits for seconds and computes for a millisecond, so threads wait together, or greenlets.
+worker_class = {
+    "gthread": "connector.web.worker.DiscreetWorker",
+    "gevent": "connector.web.gevent_worker.DiscreetGeventWorker",
+}[settings.web_worker_class]
+# Only gthread has any. They start as they are needed, and cost little while they wait.
 threads = settings.web_threads
 # More than the threads, so that connections kept alive don't starve new ones.
 worker_connections = settings.web_worker_connections

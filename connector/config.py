@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,8 @@ from marshmallow import fields as kinds
 
 POSTGRESQL = "postgresql+psycopg://"
 """How the address of a PostgreSQL database begins, once it is read."""
+GEVENT = "gevent"
+"""The worker class, and the package that it needs."""
 
 
 class SettingsError(Exception):
@@ -116,6 +119,16 @@ def _encryption_keys(text: str) -> None:
             size = 0
         if size != 32:
             raise ValidationError("must be keys from 'python -m connector new-encryption-key'.")
+
+
+def _worker_class(text: str) -> None:
+    if text not in ("gthread", GEVENT):
+        raise ValidationError("must be gthread or gevent.")
+    # Not everybody needs it; gunicorn would end in a traceback.
+    if text == GEVENT and not find_spec(GEVENT):
+        raise ValidationError(
+            "gevent is not installed; 'pip install -r requirements-gevent.txt' installs it."
+        )
 
 
 def _networks(text: str) -> None:
@@ -231,15 +244,22 @@ class Settings:
     web_workers: int = _setting(
         os.cpu_count() or 1, _whole(1, 64), "Web processes; one for each processor core."
     )
+    web_worker_class: str = _setting(
+        "gthread",
+        kinds.String(validate=_worker_class),
+        "What waits for look-ups in a web process: gthread, a thread for each; or gevent, greenlets, where"
+        " more than 500 are in flight.",
+    )
     web_threads: int = _setting(
         500,
         _whole(1, 5000),
-        "Look-ups that one web process can hold at a time; a waiting one costs little.",
+        "With gthread: look-ups that one web process can hold at a time; a waiting one costs little.",
     )
     web_worker_connections: int = _setting(
         4000,
         _whole(2, 20000),
-        "Connections that one web process holds, those kept open included.",
+        "Connections that one web process holds, those kept open included; with gevent each may be a"
+        " look-up.",
     )
     web_backlog: int = _setting(
         4096,
@@ -273,6 +293,16 @@ class Settings:
         """Whether the database is a server, which other machines may share, and not a file."""
         return self.database_url.startswith(POSTGRESQL)
 
+    @property
+    def on_gevent(self) -> bool:
+        """Whether greenlets wait in web processes, and not threads."""
+        return self.web_worker_class == GEVENT
+
+    @property
+    def web_lookups(self) -> int:
+        """Look-ups that one web process can hold at a time."""
+        return self.web_worker_connections if self.on_gevent else self.web_threads
+
     def check_live(self) -> None:
         """Raises `SettingsError` where keys would be kept without a key to seal them."""
         if (self.is_live or self.on_postgresql) and not self.connector_encryption_keys:
@@ -288,7 +318,7 @@ class Settings:
                 "The setting CONNECTOR_BROKER_URL is wrong: it needs a PostgreSQL server in"
                 " DATABASE_URL, as several machines can't share a file."
             )
-        if self.web_worker_connections <= self.web_threads:
+        if not self.on_gevent and self.web_worker_connections <= self.web_threads:
             raise SettingsError(
                 "The setting WEB_WORKER_CONNECTIONS is wrong: it must be more than WEB_THREADS, as"
                 " connections that are kept open count too."

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,17 +17,26 @@ import requests
 
 from profile_api.services.samples import DOCUMENTED
 from tests.running import (
+    ROOT,
     FakeUpstream,
     Received,
     Server,
+    clean_environment,
     fake_upstream,
     reply,
     running_server,
     until,
 )
 
+NAMES = {"gthread": ".DiscreetWorker", "gevent": ".DiscreetGeventWorker"}
 # Longer than the test waits: nothing may end only because it has passed.
 PATIENT = {"WEB_KEEPALIVE_SECONDS": "3600", "WEB_GRACEFUL_TIMEOUT_SECONDS": "3600"}
+WITHOUT_GEVENT = """
+import sys
+sys.modules["gevent"] = None
+from gunicorn.app.wsgiapp import run
+run()
+"""
 
 
 class Held:
@@ -73,11 +84,18 @@ def upstream() -> Iterator[FakeUpstream]:
         yield running
 
 
-def test_stop_answers_and_keeps_what_is_in_flight(tmp_path: Path, upstream: FakeUpstream) -> None:
+@pytest.fixture(params=NAMES)
+def worker_class(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def test_stop_answers_and_keeps_what_is_in_flight(
+    tmp_path: Path, upstream: FakeUpstream, worker_class: str
+) -> None:
     """SIGTERM in the middle of look-ups: none is cut off, and none is paid for again."""
     handles = [f"drained.{number}" for number in range(8)]
     held = Held(upstream, handles)
-    settings = {"PROFILE_API_URL": upstream.url, **PATIENT}
+    settings = {"PROFILE_API_URL": upstream.url, "WEB_WORKER_CLASS": worker_class, **PATIENT}
     with (
         ThreadPoolExecutor(len(handles)) as pool,
         running_server(tmp_path, **settings) as server,
@@ -99,25 +117,28 @@ def test_stop_answers_and_keeps_what_is_in_flight(tmp_path: Path, upstream: Fake
     assert [len(upstream.asked_for(handle)) for handle in handles] == [1] * len(handles)
 
 
-def test_connections_without_a_request_do_not_hold_up_the_end(tmp_path: Path) -> None:
+def test_connections_without_a_request_do_not_hold_up_the_end(
+    tmp_path: Path, worker_class: str
+) -> None:
     """One that was kept open, and one that never asked; both would be waited for."""
-    with running_server(tmp_path, **PATIENT) as server:
+    with running_server(tmp_path, WEB_WORKER_CLASS=worker_class, **PATIENT) as server:
         address = urlsplit(server.url)
         with (
             requests.Session() as session,
             socket.create_connection((address.hostname, address.port)),
         ):
             assert session.get(f"{server.url}/healthz", timeout=60).ok
+            assert f"{NAMES[worker_class]}\n" in server.log.read_text()
             server.process.terminate()
             assert server.process.wait(60) == 0
 
 
 def test_worker_that_has_waited_long_enough_ends_by_itself(
-    tmp_path: Path, upstream: FakeUpstream
+    tmp_path: Path, upstream: FakeUpstream, worker_class: str
 ) -> None:
     """Killed by gunicorn, it could do nothing more for what it holds."""
     held = Held(upstream, ["hangs"])
-    settings = {"WEB_GRACEFUL_TIMEOUT_SECONDS": "6"}
+    settings = {"WEB_WORKER_CLASS": worker_class, "WEB_GRACEFUL_TIMEOUT_SECONDS": "6"}
     with (
         ThreadPoolExecutor(1) as pool,
         running_server(tmp_path, PROFILE_API_URL=upstream.url, **settings) as server,
@@ -129,3 +150,21 @@ def test_worker_that_has_waited_long_enough_ends_by_itself(
         assert isinstance(answer.exception(), requests.ConnectionError)
         held.go_on.set()
     assert "Worker exiting" in server.log.read_text()
+
+
+def test_missing_gevent_is_explained() -> None:
+    """It is no part of requirements.txt; nobody has to read a traceback to find that out."""
+    result = subprocess.run(
+        [sys.executable, "-c", WITHOUT_GEVENT, "app:app"],
+        cwd=ROOT,
+        env=clean_environment(WEB_WORKER_CLASS="gevent"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode != 0
+    assert result.stderr == (
+        "The setting WEB_WORKER_CLASS is wrong: gevent is not installed;"
+        " 'pip install -r requirements-gevent.txt' installs it.\n"
+    )
