@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ENGINE := platforms/zapier/node_modules/.package-lock.json
+# What a caller sees is the same with either class of web worker.
+ON_GEVENT := errors get_profile hostile_callers hostile_upstream idempotency money_and_secrets webhooks
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help run test soak bench check platforms tools
@@ -15,6 +17,7 @@ run: .venv/installed ## install, migrate and serve everything on one port (PORT=
 
 test: tools check $(ENGINE) ## install what the tests need and run them all
 	$(BIN)/python -m pytest
+	WEB_WORKER_CLASS=gevent $(BIN)/python -m pytest $(ON_GEVENT:%=tests/e2e/test_%.py)
 
 soak: tools .venv/installed-dev ## kill processes for some minutes, and see that nothing is lost
 	$(BIN)/python -m tests.soak
@@ -53,7 +56,7 @@ tools:
 	$(PIP) -r requirements.txt
 	@touch $@
 
-.venv/installed-dev: requirements.txt requirements-dev.txt | .venv/bin/pip
+.venv/installed-dev: requirements.txt requirements-gevent.txt requirements-dev.txt | .venv/bin/pip
 	$(PIP) -r requirements-dev.txt
 	@touch .venv/installed $@
 

@@ -7,7 +7,6 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from connector.config import Settings, SettingsError
-from connector.web.worker import DiscreetWorker
 
 try:
     settings = Settings.from_env(os.environ)
@@ -16,18 +15,23 @@ except SettingsError as exc:
     sys.exit(str(exc))
 
 bind = settings.netloc
+# The interpreter computes on one core, so each has a process.
 workers = settings.web_workers
-# A look-up waits for seconds and computes for a millisecond, so threads wait together.
-worker_class = DiscreetWorker
+# A look-up waits for seconds and computes for a millisecond, so threads wait together, or greenlets.
+worker_class = {
+    "gthread": "connector.web.worker.DiscreetWorker",
+    "gevent": "connector.web.gevent_worker.DiscreetGeventWorker",
+}[settings.web_worker_class]
+# Only gthread has any. They start as they are needed, and cost little while they wait.
 threads = settings.web_threads
 # More than the threads, so that connections kept alive don't starve new ones.
-worker_connections = 4000
+worker_connections = settings.web_worker_connections
 # Longer than the 60 s that load balancers keep a connection, so that they close first.
-keepalive = 65
+keepalive = settings.web_keepalive_seconds
 # A burst waits in the kernel rather than being refused.
-backlog = 4096
-# The longest deadline of a platform: a look-up in flight is drained, not cut.
-graceful_timeout = 60
+backlog = settings.web_backlog
+# Longer than the longest deadline of a platform: a look-up in flight is drained, not cut.
+graceful_timeout = settings.web_graceful_timeout_seconds
 # The application logs each request without its query; gunicorn's own lines would repeat it.
 accesslog = None
 # Its debug lines hold raw paths, in which people have put keys.

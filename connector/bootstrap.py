@@ -62,7 +62,7 @@ def build(environ: Mapping[str, str]) -> WSGIApplication:
     """The whole product as one WSGI application: the connector and, unless turned off, the endpoint."""
     settings = Settings.from_env(environ)
     _start_log(settings)
-    session = new_session(pool_size=settings.web_threads)
+    session = new_session(pool_size=settings.web_lookups)
     engine = _engine(settings)
     if settings.profile_api_url:
         return _guarded(_connector(settings, session, engine, settings.profile_api_url))

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,8 @@ from marshmallow import fields as kinds
 
 POSTGRESQL = "postgresql+psycopg://"
 """How the address of a PostgreSQL database begins, once it is read."""
+GEVENT = "gevent"
+"""The worker class, and the package that it needs."""
 
 
 class SettingsError(Exception):
@@ -116,6 +119,16 @@ def _encryption_keys(text: str) -> None:
             size = 0
         if size != 32:
             raise ValidationError("must be keys from 'python -m connector new-encryption-key'.")
+
+
+def _worker_class(text: str) -> None:
+    if text not in ("gthread", GEVENT):
+        raise ValidationError("must be gthread or gevent.")
+    # Not everybody needs it; gunicorn would end in a traceback.
+    if text == GEVENT and not find_spec(GEVENT):
+        raise ValidationError(
+            "gevent is not installed; 'pip install -r requirements-gevent.txt' installs it."
+        )
 
 
 def _networks(text: str) -> None:
@@ -231,10 +244,38 @@ class Settings:
     web_workers: int = _setting(
         os.cpu_count() or 1, _whole(1, 64), "Web processes; one for each processor core."
     )
+    web_worker_class: str = _setting(
+        "gthread",
+        kinds.String(validate=_worker_class),
+        "What waits for look-ups in a web process: gthread, a thread for each; or gevent, greenlets, where"
+        " more than 500 are in flight.",
+    )
     web_threads: int = _setting(
         500,
         _whole(1, 5000),
-        "Look-ups that one web process can hold at a time; a waiting one costs little.",
+        "With gthread: look-ups that one web process can hold at a time; a waiting one costs little.",
+    )
+    web_worker_connections: int = _setting(
+        4000,
+        _whole(2, 20000),
+        "Connections that one web process holds, those kept open included; with gevent each may be a"
+        " look-up.",
+    )
+    web_backlog: int = _setting(
+        4096,
+        _whole(64, 65535),
+        "Connections that may wait to be accepted; the system's own limit may be lower.",
+    )
+    web_keepalive_seconds: int = _setting(
+        65,
+        _whole(1, 3600),
+        "How long an idle connection is kept open; longer than a load balancer in front keeps it.",
+    )
+    web_graceful_timeout_seconds: int = _setting(
+        70,
+        _whole(6, 3600),
+        "How long a stop waits for look-ups in flight; longer than they may take. Whoever kills what does"
+        " not stop has to wait longer still.",
     )
     log_level: str = _setting(
         "INFO",
@@ -252,6 +293,16 @@ class Settings:
         """Whether the database is a server, which other machines may share, and not a file."""
         return self.database_url.startswith(POSTGRESQL)
 
+    @property
+    def on_gevent(self) -> bool:
+        """Whether greenlets wait in web processes, and not threads."""
+        return self.web_worker_class == GEVENT
+
+    @property
+    def web_lookups(self) -> int:
+        """Look-ups that one web process can hold at a time."""
+        return self.web_worker_connections if self.on_gevent else self.web_threads
+
     def check_live(self) -> None:
         """Raises `SettingsError` where keys would be kept without a key to seal them."""
         if (self.is_live or self.on_postgresql) and not self.connector_encryption_keys:
@@ -259,6 +310,18 @@ class Settings:
                 "The setting CONNECTOR_ENCRYPTION_KEYS is missing: it seals the API keys of those"
                 " who watch profiles. Make one with 'python -m connector new-encryption-key', and"
                 " keep it."
+            )
+
+    def _check_together(self) -> None:
+        if self.connector_broker_url and not self.on_postgresql:
+            raise SettingsError(
+                "The setting CONNECTOR_BROKER_URL is wrong: it needs a PostgreSQL server in"
+                " DATABASE_URL, as several machines can't share a file."
+            )
+        if not self.on_gevent and self.web_worker_connections <= self.web_threads:
+            raise SettingsError(
+                "The setting WEB_WORKER_CONNECTIONS is wrong: it must be more than WEB_THREADS, as"
+                " connections that are kept open count too."
             )
 
     @property
@@ -276,11 +339,7 @@ class Settings:
             settings = cls(**schema.load({name: text for name, text in given.items() if text}))
         except ValidationError as exc:
             raise SettingsError(_sentence(exc)) from exc
-        if settings.connector_broker_url and not settings.on_postgresql:
-            raise SettingsError(
-                "The setting CONNECTOR_BROKER_URL is wrong: it needs a PostgreSQL server in"
-                " DATABASE_URL, as several machines can't share a file."
-            )
+        settings._check_together()
         return settings
 
 

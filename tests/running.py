@@ -34,7 +34,8 @@ PLATFORM_SOURCES = {"zapier": "ZAPIER", "make": "MAKE_DOT_COM", "api": "API"}
 
 def clean_environment(**settings: str) -> dict[str, str]:
     """The environment a fresh machine has, and `settings`."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    names = ("PATH", "HOME", "LANG", "WEB_WORKER_CLASS")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
     return {**kept, **settings}
 
 

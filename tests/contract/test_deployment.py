@@ -15,6 +15,7 @@ import yaml
 
 from connector.adapters.crypto import new_encryption_key
 from connector.config import Settings, documented
+from connector.serve import PARTS
 from tests.running import ROOT, clean_environment
 
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
@@ -36,6 +37,36 @@ def test_compose_runs_what_the_procfile_runs() -> None:
     assert commands == {"migrate": wanted["release"], "web": web, "worker": wanted["worker"]}
     assert re.findall(r"CMD (.*)", DOCKERFILE) == [str(web.split()).replace("'", '"')]
     assert SERVICES["worker"]["deploy"]["replicas"] == 2
+
+
+@pytest.mark.parametrize("command", [procfile()["web"].split()[1:], PARTS[0][1:]], ids=" ".join)
+def test_every_number_of_the_web_server_is_a_setting(tmp_path: Path, command: list[str]) -> None:
+    """However it is started: as the Procfile does, or `make run`."""
+    given = {
+        "WEB_WORKERS": ("workers", "3"),
+        "WEB_WORKER_CLASS": ("worker_class", "gevent"),
+        "WEB_THREADS": ("threads", "7"),
+        "WEB_WORKER_CONNECTIONS": ("worker_connections", "11"),
+        "WEB_BACKLOG": ("backlog", "77"),
+        "WEB_KEEPALIVE_SECONDS": ("keepalive", "13"),
+        "WEB_GRACEFUL_TIMEOUT_SECONDS": ("graceful_timeout", "17"),
+    }
+    assert {name for name, _, _ in documented() if name.startswith("WEB_")} == set(given)
+    result = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "--print-config", *command],
+        cwd=ROOT,
+        env=clean_environment(
+            DATABASE_URL=f"sqlite:///{tmp_path}/connector.db",
+            **{variable: value for variable, (_, value) in given.items()},
+        ),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    printed = dict(re.findall(r"^(\w+) += (.*)$", result.stdout, re.M))
+    assert printed["worker_class"] == "connector.web.gevent_worker.DiscreetGeventWorker"
+    numbers = {name: value for name, value in given.values() if value.isdigit()}
+    assert {name: printed[name] for name in numbers} == numbers
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -194,37 +194,6 @@ def test_wrong_setting_stops_the_web_server(tmp_path: Path) -> None:
     assert "The setting PROFILE_API_URL is wrong" in result.stderr
 
 
-def test_drain_lets_a_look_up_finish(tmp_path: Path, upstream: FakeUpstream) -> None:
-    """SIGTERM in the middle of a look-up: it is answered, then the server ends."""
-    import socket
-    import threading
-    from concurrent.futures import ThreadPoolExecutor
-
-    from tests.e2e.test_get_profile import get_profile
-    from tests.running import Received, running_server
-
-    asked, go_on = threading.Event(), threading.Event()
-
-    def wait(connection: socket.socket, _request: Received) -> None:
-        asked.set()
-        go_on.wait(60)
-        connection.sendall(reply(200, DOCUMENTED))
-
-    upstream.scripts["drained"] = wait
-    with (
-        ThreadPoolExecutor(1) as pool,
-        running_server(tmp_path, PROFILE_API_URL=upstream.url) as server,
-    ):
-        answer = pool.submit(get_profile, server, "zapier", "drained", "sk_any")
-        assert asked.wait(60)
-        server.process.terminate()
-        while "Handling signal: term" not in server.log.read_text():
-            pass
-        go_on.set()
-        assert answer.result().status_code == 200
-        assert server.process.wait(60) == 0
-
-
 PUBLISHED = {
     "zapier": (
         "definition.json",

@@ -24,6 +24,12 @@ def test_empty_variable_counts_as_unset() -> None:
         ("PORT", "0"),
         ("PORT", "65536"),
         ("WEB_THREADS", "-1"),
+        ("WEB_WORKER_CLASS", "eventlet"),
+        ("WEB_WORKER_CONNECTIONS", "1"),
+        ("WEB_WORKER_CONNECTIONS", "500"),
+        ("WEB_BACKLOG", "63"),
+        ("WEB_KEEPALIVE_SECONDS", "0"),
+        ("WEB_GRACEFUL_TIMEOUT_SECONDS", "5"),
         ("CONNECTOR_DEADLINE_SECONDS", "61"),
         ("LOG_LEVEL", "LOUD"),
         ("DATABASE_URL", "mysql://u:s3cret@h/d"),
@@ -93,6 +99,14 @@ def test_broker_needs_a_database_that_machines_can_share() -> None:
         Settings.from_env(broker)
     settings = Settings.from_env({**broker, "DATABASE_URL": "postgres://u:p@h/d"})
     assert settings.connector_broker_url == broker["CONNECTOR_BROKER_URL"]
+
+
+@pytest.mark.parametrize(("worker_class", "lookups"), [("gthread", 500), ("gevent", 400)])
+def test_class_of_worker_says_what_limits_lookups(worker_class: str, lookups: int) -> None:
+    """Threads, or connections, of which there may then be fewer than threads."""
+    few = {"WEB_WORKER_CLASS": worker_class, "WEB_WORKER_CONNECTIONS": "400"}
+    given = few if worker_class == "gevent" else {"WEB_WORKER_CLASS": worker_class}
+    assert Settings.from_env(given).web_lookups == lookups
 
 
 @pytest.mark.parametrize(
