@@ -26,6 +26,8 @@ soak: tools .venv/installed-dev ## kill processes for some minutes, and see that
 
 bench: tools .venv/installed-dev ## measure, and write benchmarks/RESULTS.md again
 	$(BIN)/python -m benchmarks.serving
+	$(BIN)/python -m benchmarks.in_flight
+	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.watcher
 	$(BIN)/python -m benchmarks.hanging
 

@@ -12,7 +12,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,21 +59,51 @@ def cases() -> list[Case]:
 
 
 @dataclass(frozen=True)
+class Memory:
+    """Of several processes. A page that some of them share counts once in PSS, for each in RSS."""
+
+    pss_mb: float = 0.0
+    rss_mb: float = 0.0
+
+
+@dataclass(frozen=True)
 class Serving:
     """A running server."""
 
     port: int
     pid: int
 
-    def cpu_seconds(self) -> float:
-        """Of the process and all that it started."""
+    def processes(self) -> list[int]:
+        """The process and all that it started."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return sum(_cpu_seconds(int(pid)) for pid in (self.pid, *children))
+        return [self.pid, *map(int, children)]
+
+    def cpu_seconds(self) -> float:
+        """Of all processes."""
+        return sum(map(_cpu_seconds, self.processes()))
+
+    def memory(self) -> Memory:
+        """Of all processes."""
+        pids = self.processes()
+        return Memory(*(sum(_memory_mb(pid, kind) for pid in pids) for kind in ("Pss", "Rss")))
+
+    def settle(self) -> Memory:
+        """Waits until nothing more is loaded; the memory at rest."""
+        before, now = Memory(), self.memory()
+        while now.pss_mb > before.pss_mb + 0.1:
+            time.sleep(2)
+            before, now = now, self.memory()
+        return now
 
 
 def _cpu_seconds(pid: int) -> float:
     user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / _TICKS
+
+
+def _memory_mb(pid: int, kind: str) -> float:
+    sums = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return int(sums.partition(f"\n{kind}:")[2].split()[0]) / 1024
 
 
 @contextmanager
@@ -81,25 +112,35 @@ def serving(case: Case) -> Iterator[Serving]:
     with (
         running_upstream(0, videos=case.videos) as upstream,
         tempfile.TemporaryDirectory() as folder,
-    ):
-        port = free_port()
-        environment = clean_environment(
-            PORT=str(port),
+        gunicorn(
+            case.application,
             WEB_WORKERS="1",
             DATABASE_URL=f"sqlite:///{folder}/bench.db",
             PROFILE_API_URL=upstream,
-            CONNECTOR_ENCRYPTION_KEYS=new_encryption_key(),
-        )
-        migrate_database(Settings.from_env(environment))
-        log = (Path(folder) / "log").open("wb")
-        command = [sys.executable, "-m", "gunicorn", case.application]
-        with log, subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log) as process:
-            while not _ready(port):
-                assert process.poll() is None, f"{case.name} did not start"
-            try:
-                yield Serving(port, process.pid)
-            finally:
-                process.terminate()
+        ) as server,
+    ):
+        yield server
+
+
+@contextmanager
+def gunicorn(application: str, **settings: str) -> Iterator[Serving]:
+    """The application behind gunicorn, ready, on a database that is brought up to date."""
+    port = free_port()
+    environment = clean_environment(
+        PORT=str(port), CONNECTOR_ENCRYPTION_KEYS=new_encryption_key(), **settings
+    )
+    migrate_database(Settings.from_env(environment))
+    command = [sys.executable, "-m", "gunicorn", application]
+    with (
+        tempfile.TemporaryFile() as log,
+        subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log) as process,
+    ):
+        while not _ready(port):
+            assert process.poll() is None, f"{application} did not start"
+        try:
+            yield Serving(port, process.pid)
+        finally:
+            process.terminate()
 
 
 def _ready(port: int) -> bool:
@@ -110,29 +151,53 @@ def _ready(port: int) -> bool:
     return True
 
 
-async def _client(port: int, bodies: Iterator[bytes]) -> None:
-    """Sends one body after another over one connection. Raises where an answer is not 200."""
+@dataclass(frozen=True)
+class Answer:
+    """When it was there, in seconds of the monotonic clock, and how long that took."""
+
+    status: str
+    at: float
+    seconds: float
+
+
+def _must_be_good(answer: Answer) -> None:
+    assert answer.status == "200", answer
+
+
+async def client(
+    port: int, bodies: Iterator[bytes], tell: Callable[[Answer], None] = _must_be_good
+) -> None:
+    """Sends one body after another over one connection, and tells what was answered."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for body in bodies:
         head = (
             f"POST {_PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sk_bench\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
+        began = time.monotonic()
         writer.write(head.encode() + body)
         answer = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        assert answer.startswith("http/1.1 200 "), answer
         await reader.readexactly(int(answer.partition("content-length: ")[2].split()[0]))
+        at = time.monotonic()
+        tell(Answer(answer.split(maxsplit=2)[1], at, at - began))
     writer.close()
 
 
+def look_ups(numbers: Iterable[int], *, max_age_seconds: int) -> Iterator[bytes]:
+    """What asks for the profiles of these numbers."""
+    for number in numbers:
+        body = {"handle": f"h{number}", "max_age_seconds": max_age_seconds}
+        yield json.dumps(body).encode()
+
+
+async def load(port: int, bodies: Iterator[bytes]) -> None:
+    """Sends them all, so many at a time. Raises where an answer is not 200."""
+    await asyncio.gather(*(client(port, bodies) for _ in range(CLIENTS)))
+
+
 async def _load(port: int, case: Case, count: int) -> None:
-    bodies = (
-        json.dumps(
-            {"handle": f"h{n % case.handles}", "max_age_seconds": case.max_age_seconds}
-        ).encode()
-        for n in range(count)
-    )
-    await asyncio.gather(*(_client(port, bodies) for _ in range(CLIENTS)))
+    numbers = (n % case.handles for n in range(count))
+    await load(port, look_ups(numbers, max_age_seconds=case.max_age_seconds))
 
 
 @click.command()

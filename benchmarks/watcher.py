@@ -9,10 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -20,16 +17,15 @@ from pathlib import Path
 import click
 from sqlalchemy import Engine, func, select
 
+from benchmarks.databases import DATABASES, new_database
 from benchmarks.results import write_table
 from benchmarks.upstream import running_upstream
 from benchmarks.watched import INTERVAL_SECONDS, fill
 from connector.adapters.crypto import new_encryption_key
 from connector.adapters.store.tables import Snapshot, Watch
-from tests.postgres import running_postgres
 from tests.running import ROOT, clean_environment
 from wire.database import open_engine, reading
 
-DATABASES = ("sqlite", "postgresql")
 WARM_UP_SECONDS = 5
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -149,17 +145,6 @@ def _cpu_seconds(pid: int) -> float:
 def _memory_mb(pid: int) -> float:
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
-
-
-@contextmanager
-def new_database(kind: str) -> Iterator[str]:
-    """The address of a database that nobody else uses."""
-    if kind == "sqlite":
-        with tempfile.TemporaryDirectory() as folder:
-            yield f"sqlite:///{folder}/bench.db"
-        return
-    with running_postgres(hasty=False) as server, server.database() as url:
-        yield url
 
 
 @click.command()
