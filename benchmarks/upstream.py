@@ -46,8 +46,10 @@ def running_upstream(delay_seconds: float, *, videos: int = 5) -> Iterator[str]:
     command = [sys.executable, "-m", "benchmarks.upstream", str(delay_seconds), str(videos)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-        process.kill()
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.kill()
 
 
 if __name__ == "__main__":
