@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,10 +26,11 @@ from benchmarks.upstream import running_upstream
 from connector.adapters.crypto import new_encryption_key
 from connector.bootstrap import migrate_database
 from connector.config import Settings
-from tests.running import ROOT, clean_environment, free_port
+from tests.running import ROOT, clean_environment, free_port, until
 
 CLIENTS = 16
-_PATH = "/api/actions/get_profile"
+KEY = "sk_bench"
+PATH = "/api/actions/get_profile"
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -77,11 +78,18 @@ def _cpu_seconds(pid: int) -> float:
 
 @contextmanager
 def serving(case: Case) -> Iterator[Serving]:
-    """The case's server, ready, with an upstream and a database of its own."""
+    """The case's server, ready, with an upstream of its own."""
     with (
         running_upstream(0, videos=case.videos) as upstream,
-        tempfile.TemporaryDirectory() as folder,
+        gunicorn(case.application, upstream) as server,
     ):
+        yield server
+
+
+@contextmanager
+def gunicorn(application: str, upstream: str) -> Iterator[Serving]:
+    """One worker, ready, with a database of its own."""
+    with tempfile.TemporaryDirectory() as folder:
         port = free_port()
         environment = clean_environment(
             PORT=str(port),
@@ -91,48 +99,65 @@ def serving(case: Case) -> Iterator[Serving]:
             CONNECTOR_ENCRYPTION_KEYS=new_encryption_key(),
         )
         migrate_database(Settings.from_env(environment))
-        log = (Path(folder) / "log").open("wb")
-        command = [sys.executable, "-m", "gunicorn", case.application]
-        with log, subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log) as process:
-            while not _ready(port):
-                assert process.poll() is None, f"{case.name} did not start"
-            try:
-                yield Serving(port, process.pid)
-            finally:
-                process.terminate()
+        command = [sys.executable, "-m", "gunicorn", application]
+        with started(command, port, PATH, environment, Path(folder, "log")) as server:
+            yield server
 
 
-def _ready(port: int) -> bool:
+@contextmanager
+def started(
+    command: Sequence[str], port: int, path: str, environment: Mapping[str, str], log: Path
+) -> Iterator[Serving]:
+    """A server that runs until the block ends, as soon as it answers at `path`."""
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=output, stderr=output
+        ) as process,
+    ):
+        try:
+            until(lambda: _ready(process, f"http://127.0.0.1:{port}{path}", log))
+            yield Serving(port, process.pid)
+        finally:
+            process.terminate()
+
+
+def _ready(process: subprocess.Popen[bytes], url: str, log: Path) -> bool:
+    assert process.poll() is None, log.read_text()
+    headers = {"Authorization": f"Bearer {KEY}"}
     try:
-        requests.post(f"http://127.0.0.1:{port}{_PATH}", json={}, timeout=5)
+        return requests.post(url, json={"handle": "h0"}, headers=headers, timeout=5).ok
     except requests.RequestException:
         return False
-    return True
 
 
-async def _client(port: int, bodies: Iterator[bytes]) -> None:
+async def _client(port: int, path: str, bodies: Iterator[bytes]) -> int:
     """Sends one body after another over one connection. Raises where an answer is not 200."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    answered = 0
     for body in bodies:
         head = (
-            f"POST {_PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sk_bench\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         writer.write(head.encode() + body)
         answer = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
         assert answer.startswith("http/1.1 200 "), answer
         await reader.readexactly(int(answer.partition("content-length: ")[2].split()[0]))
+        answered += 1
     writer.close()
+    return answered
 
 
-async def _load(port: int, case: Case, count: int) -> None:
-    bodies = (
-        json.dumps(
-            {"handle": f"h{n % case.handles}", "max_age_seconds": case.max_age_seconds}
-        ).encode()
-        for n in range(count)
-    )
-    await asyncio.gather(*(_client(port, bodies) for _ in range(CLIENTS)))
+async def load(port: int, path: str, bodies: Iterator[bytes]) -> int:
+    """Sends all bodies, over `CLIENTS` connections; how many there were."""
+    return sum(await asyncio.gather(*(_client(port, path, bodies) for _ in range(CLIENTS))))
+
+
+def _bodies(case: Case, count: int) -> Iterator[bytes]:
+    for number in range(count):
+        asked = {"handle": f"h{number % case.handles}", "max_age_seconds": case.max_age_seconds}
+        yield json.dumps(asked).encode()
 
 
 @click.command()
@@ -147,7 +172,7 @@ def bench(rounds: int, count: int, only: str) -> None:
         for number in range(rounds + 1):
             for case, server in zip(chosen, running, strict=True):
                 before = server.cpu_seconds()
-                asyncio.run(_load(server.port, case, count))
+                asyncio.run(load(server.port, PATH, _bodies(case, count)))
                 spent = server.cpu_seconds() - before
                 if number:  # the first round warms up
                     case.milliseconds.append(spent / count * 1000)
