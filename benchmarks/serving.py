@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,10 +27,11 @@ from benchmarks.upstream import running_upstream
 from connector.adapters.crypto import new_encryption_key
 from connector.bootstrap import migrate_database
 from connector.config import Settings
-from tests.running import ROOT, clean_environment, free_port
+from tests.running import ROOT, clean_environment, free_port, until
 
 CLIENTS = 16
-_PATH = "/api/actions/get_profile"
+KEY = "sk_bench"
+PATH = "/api/actions/get_profile"
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -130,25 +131,35 @@ def gunicorn(application: str, **settings: str) -> Iterator[Serving]:
         PORT=str(port), CONNECTOR_ENCRYPTION_KEYS=new_encryption_key(), **settings
     )
     migrate_database(Settings.from_env(environment))
-    command = [sys.executable, "-m", "gunicorn", application]
+    with started(
+        [sys.executable, "-m", "gunicorn", application], port, PATH, environment
+    ) as server:
+        yield server
+
+
+@contextmanager
+def started(
+    command: Sequence[str], port: int, path: str, environment: Mapping[str, str]
+) -> Iterator[Serving]:
+    """A server that runs until the block ends, as soon as it answers at `path`."""
     with (
-        tempfile.TemporaryFile() as log,
-        subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log) as process,
+        tempfile.NamedTemporaryFile() as log,
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log) as process,
     ):
-        while not _ready(port):
-            assert process.poll() is None, f"{application} did not start"
         try:
+            until(lambda: _ready(process, f"http://127.0.0.1:{port}{path}", Path(log.name)))
             yield Serving(port, process.pid)
         finally:
             process.terminate()
 
 
-def _ready(port: int) -> bool:
+def _ready(process: subprocess.Popen[bytes], url: str, log: Path) -> bool:
+    assert process.poll() is None, log.read_text()
+    headers = {"Authorization": f"Bearer {KEY}"}
     try:
-        requests.post(f"http://127.0.0.1:{port}{_PATH}", json={}, timeout=5)
+        return requests.post(url, json={"handle": "h0"}, headers=headers, timeout=5).ok
     except requests.RequestException:
         return False
-    return True
 
 
 @dataclass(frozen=True)
@@ -165,13 +176,18 @@ def _must_be_good(answer: Answer) -> None:
 
 
 async def client(
-    port: int, bodies: Iterator[bytes], tell: Callable[[Answer], None] = _must_be_good
-) -> None:
-    """Sends one body after another over one connection, and tells what was answered."""
+    port: int,
+    bodies: Iterator[bytes],
+    tell: Callable[[Answer], None] = _must_be_good,
+    *,
+    path: str = PATH,
+) -> int:
+    """Sends one body after another over one connection, and tells what was answered; how many there were."""
+    count = 0
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for body in bodies:
         head = (
-            f"POST {_PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer sk_bench\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         began = time.monotonic()
@@ -180,7 +196,9 @@ async def client(
         await reader.readexactly(int(answer.partition("content-length: ")[2].split()[0]))
         at = time.monotonic()
         tell(Answer(answer.split(maxsplit=2)[1], at, at - began))
+        count += 1
     writer.close()
+    return count
 
 
 def look_ups(numbers: Iterable[int], *, max_age_seconds: int) -> Iterator[bytes]:
@@ -190,9 +208,9 @@ def look_ups(numbers: Iterable[int], *, max_age_seconds: int) -> Iterator[bytes]
         yield json.dumps(body).encode()
 
 
-async def load(port: int, bodies: Iterator[bytes]) -> None:
-    """Sends them all, so many at a time. Raises where an answer is not 200."""
-    await asyncio.gather(*(client(port, bodies) for _ in range(CLIENTS)))
+async def load(port: int, bodies: Iterator[bytes], *, path: str = PATH) -> int:
+    """Sends them all over `CLIENTS` connections; how many there were. Raises where an answer is not 200."""
+    return sum(await asyncio.gather(*(client(port, bodies, path=path) for _ in range(CLIENTS))))
 
 
 async def _load(port: int, case: Case, count: int) -> None:
