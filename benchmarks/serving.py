@@ -182,7 +182,7 @@ async def client(
     *,
     path: str = PATH,
 ) -> int:
-    """Sends one body after another over one connection, and tells what was answered; how many there were."""
+    """Sends one body after another over one connection, and tells what was answered; how many were."""
     count = 0
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for body in bodies:
