@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 # How long the first waits for company; a killed process loses what came within it.
-GATHER_SECONDS: Final = 0.02
+GATHER_SECONDS: Final = 0.05
 MAX_TOGETHER: Final = 200
 # While the database is gone. What would not fit any more is dropped, the oldest first.
 PAUSE_SECONDS: Final = 1.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from connector.domain.deadlines import Deadline
 from connector.domain.platforms import Platform
@@ -31,6 +32,6 @@ class Caller:
         """The key on this platform, as what is kept for it is filed: long enough to be unique."""
         return f"{self.platform.key}:{self._digest[:48]}"
 
-    @property
+    @cached_property
     def _digest(self) -> str:
         return hashlib.sha256(self.api_key.encode()).hexdigest()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import Schema, ValidationError, fields, missing
 
 from connector.domain.names import output_key
 from schemas.fields import Flag, Identifier, Text, Url, WholeNumber, declared_fields, upstream_paths
@@ -48,7 +48,7 @@ def find(payload: Any, path: str) -> Any:
 
 def _at(payload: Any, parts: Iterable[str]) -> Any:
     for part in parts:
-        if isinstance(payload, Mapping):
+        if isinstance(payload, dict):
             payload = payload.get(part, MISSING)
         elif isinstance(payload, list) and part.isdigit() and int(part) < len(payload):
             payload = payload[int(part)]
@@ -77,6 +77,24 @@ def pick(payload: Mapping[str, Any], schema: type[Schema], notes: Notes) -> dict
     A path whose value does not fit yields to the next path; when none fits, one warning says so.
     """
     return {picked.key: _first_fitting(payload, picked, notes) for picked in _picked(schema)}
+
+
+def dumped(values: Mapping[str, Any], schema: type[Schema]) -> dict[str, Any]:
+    """What `schema` dumps of `values`: in the order of its fields, and with their defaults."""
+    return {
+        key: value
+        if value is None or type(value) is kept
+        else declared.serialize(key, {key: value})
+        for key, declared, kept in _dumped(schema)
+        if (value := values.get(key, declared.dump_default)) is not missing
+    }
+
+
+@cache
+def _dumped(schema: type[Schema]) -> Sequence[tuple[str, fields.Field[Any], type | None]]:
+    return [
+        (key, declared, _KEPT.get(type(declared))) for key, declared in schema().dump_fields.items()
+    ]
 
 
 @dataclass(frozen=True)
@@ -129,7 +147,7 @@ def leftovers(
         node = known.get(name) if name != LEAF else None
         if node is None:
             yield from flatten(value, here, notes)
-        elif isinstance(value, Mapping) and set(node) - {LEAF}:
+        elif isinstance(value, dict) and set(node) - {LEAF}:
             yield from leftovers(value, node, notes, here)
         elif LEAF not in node and value is not None:
             notes.warn(f"{'.'.join(here)} was left out: an object was expected.")
@@ -139,7 +157,7 @@ def flatten(value: Any, path: tuple[str, ...], notes: Notes) -> Iterator[tuple[s
     """`value` as (key, plain value) pairs: objects go flat, lists stay lists of flat objects."""
     if sum(map(len, path)) > MAX_KEY_CHARACTERS:
         notes.warn("Upstream fields with very long names were left out.")
-    elif isinstance(value, Mapping) and value:
+    elif isinstance(value, dict) and value:
         for name, child in value.items():
             yield from flatten(child, (*path, name), notes)
     else:
@@ -153,11 +171,11 @@ def plain(value: Any, notes: Notes) -> Any:
     if isinstance(value, int) and abs(value) > _EXACT_IN_JAVASCRIPT:
         return str(value)
     # Only an empty object comes here: it has no value to show.
-    return None if isinstance(value, Mapping) else value
+    return None if isinstance(value, dict) else value
 
 
 def _plain_item(item: Any, notes: Notes) -> Any:
-    if not isinstance(item, Mapping):
+    if not isinstance(item, dict):
         return plain(item, notes)
     flat: dict[str, Any] = {}
     for name, child in item.items():

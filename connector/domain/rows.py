@@ -17,6 +17,7 @@ from connector.domain.payloads import (
     MISSING,
     Notes,
     Tree,
+    dumped,
     find,
     known_tree,
     leftovers,
@@ -30,8 +31,6 @@ from schemas.video import Video
 MAX_WARNINGS = 20
 # A page of TikTok's holds 16 to 35.
 MAX_VIDEOS = 500
-_ROW = ProfileRow()
-_VIDEO = Video()
 _COUNT = WholeNumber()
 _MOMENT = Timestamp()
 _VIDEO_TREE = known_tree(Video)
@@ -59,7 +58,7 @@ def profile_row(
         "credits_used": CREDITS_PER_LOOKUP,
         "request_source": request_source,
     }
-    row: dict[str, Any] = _ROW.dump(values)
+    row = dumped(values, ProfileRow)
     row["recent_videos"] = [_video_row(video, item, notes) for video, item in videos or ()]
     merge(row, leftovers(payload, _ROW_TREE, notes), notes)
     row["warnings"] = _shortened(notes.warnings)
@@ -70,7 +69,7 @@ def _with_user(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     user = payload.get("user")
     if not user and payload.get("account_deactivated") is True:
         raise ProfileNotFound("This TikTok account has been deactivated.")
-    if not isinstance(user, Mapping) or not any(map(_is_name, map(user.get, ("id", "uniqueId")))):
+    if not isinstance(user, dict) or not any(map(_is_name, map(user.get, ("id", "uniqueId")))):
         raise UpstreamInvalid("The profile API sent an answer without a user.")
     return payload
 
@@ -157,7 +156,7 @@ def _videos(
         return None
     if len(items) > MAX_VIDEOS:
         notes.warn(f"Of itemList, the first {MAX_VIDEOS} were read.")
-    readable = [item for item in items[:MAX_VIDEOS] if isinstance(item, Mapping)]
+    readable = [item for item in items[:MAX_VIDEOS] if isinstance(item, dict)]
     if len(readable) < len(items[:MAX_VIDEOS]):
         notes.warn("Items of itemList were left out: objects were expected.")
     videos = [(_video(item, owner, notes), item) for item in readable]
@@ -176,7 +175,7 @@ def _video(item: Mapping[str, Any], owner: str, notes: Notes) -> dict[str, Any]:
 
 
 def _video_row(values: Mapping[str, Any], item: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
-    row: dict[str, Any] = _VIDEO.dump(values)
+    row = dumped(values, Video)
     merge(row, leftovers(item, _VIDEO_TREE, notes), notes)
     return row
 
