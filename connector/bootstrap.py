@@ -48,6 +48,7 @@ from wire.body import whole_bodies
 from wire.copying import NotEmpty, copy_rows
 from wire.database import open_engine, without_password
 from wire.http import new_session
+from wire.lines import LinesHandler
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -73,7 +74,9 @@ def build(environ: Mapping[str, str]) -> WSGIApplication:
 
 def _start_log(settings: Settings) -> None:
     logging.basicConfig(
-        level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+        level=settings.log_level,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
+        handlers=[LinesHandler()],
     )
     # It reports at every readiness check that it looked.
     logging.getLogger("alembic").setLevel(logging.WARNING)

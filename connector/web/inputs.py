@@ -38,7 +38,9 @@ def load_input(request: Request, schema: Schema) -> dict[str, Any]:
     Raises `InvalidInput` with a sentence that names the field.
     """
     try:
-        given = _given(_flat(request.args, schema)) | _given(_body(request, schema))
+        # Most have none, and to look costs more than all that follows.
+        query = _flat(request.args, schema) if request.query_string else {}
+        given = _given(query) | _given(_body(request, schema))
     except BadRequest as exc:
         raise InvalidInput("The request body is incomplete or malformed.") from exc
     return checked(schema, given)
