@@ -42,3 +42,11 @@ forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
 # The most that gunicorn allows; a handle pasted with its whole query still fits.
 limit_request_line = 8190
+
+
+def worker_exit(_server: object, _worker: object) -> None:
+    """Python waits for its threads before the handlers of its exit: a look-up that hangs is cut off there."""
+    # Not before the worker has begun, as with gevent it has to be patched first.
+    from wire.behind import write_all
+
+    write_all()

@@ -7,7 +7,8 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from threading import Event, Lock, Thread
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
+from weakref import WeakSet
 
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
@@ -22,6 +23,21 @@ MAX_TOGETHER: Final = 200
 PAUSE_SECONDS: Final = 1.0
 MAX_WAITING: Final = 10_000
 _GONE: Final = (OperationalError, InterfaceError, NoConnection)
+
+_ALL: WeakSet[Behind[Any]] = WeakSet()
+
+
+def write_all() -> None:
+    """Writes what waits anywhere in this process, which is about to end."""
+    for behind in list(_ALL):
+        try:
+            behind.flush()
+        except _GONE as exc:
+            # By its kind only: what is written is not for the log.
+            log.error("writes end with this process (%s)", type(exc).__name__)
+
+
+atexit.register(write_all)
 
 
 class Behind(Generic[T]):
@@ -38,6 +54,7 @@ class Behind(Generic[T]):
         self._writing = Lock()
         self._some = Event()
         self._thread: Thread | None = None
+        _ALL.add(self)
 
     def add(self, item: T) -> None:
         """Returns at once."""
@@ -50,7 +67,6 @@ class Behind(Generic[T]):
             if self._thread is None:
                 self._thread = Thread(target=self._run, name="behind", daemon=True)
                 self._thread.start()
-                atexit.register(self._end)
         self._some.set()
 
     def flush(self) -> None:
@@ -100,11 +116,3 @@ class Behind(Generic[T]):
                 raise
             except Exception:
                 log.exception("a write was dropped")
-
-    def _end(self) -> None:
-        try:
-            self.flush()
-        except _GONE as exc:
-            log.error(
-                "%d writes end with this process (%s)", len(self._waiting), type(exc).__name__
-            )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 from threading import Event, Lock
 from typing import Any, Final, TypeVar
 
@@ -13,6 +15,7 @@ from sqlalchemy import Connection, Engine
 from wire.database import writing
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 Locks = tuple[str, ...]
 _DEADLOCK: Final = "40P01"
 # Others wait for the rows that a transaction has written, until it ends.
@@ -21,9 +24,10 @@ MAX_TOGETHER: Final = 100
 
 @dataclass(eq=False)
 class _Write:
-    """One thread's work. Once it may go, the thread finishes or, where there is nothing to, leads."""
+    """One thread's item. Once it may go, the thread finishes or, where there is nothing to, leads."""
 
-    work: Callable[[Connection], Any]
+    work: Callable[[Connection, Sequence[Any]], Sequence[Any]]
+    item: Any
     locks: Locks
     go: Event = field(default_factory=Event)
     finish: Callable[[], Any] | None = None
@@ -48,7 +52,13 @@ class Together:
         that others want to write too, by table and key: processes that take rows in one order don't
         wait for each other in a circle.
         """
-        mine = _Write(work, locks)
+        return self.write_each(_once, work, locks=locks)
+
+    def write_each(
+        self, work: Callable[[Connection, Sequence[Item]], Sequence[T]], item: Item, *, locks: Locks
+    ) -> T:
+        """The same for `work` that takes the items of many threads at once, and answers for each."""
+        mine = _Write(work, item, locks)
         with self._lock:
             self._waiting.append(mine)
             if not self._led:
@@ -66,7 +76,7 @@ class Together:
         with self._lock:
             batch, self._waiting = self._waiting[:MAX_TOGETHER], self._waiting[MAX_TOGETHER:]
         for write in batch:
-            write.finish = partial(self._alone, write.work)
+            write.finish = partial(self._alone, write)
         try:
             self._write(batch)
         finally:
@@ -83,8 +93,11 @@ class Together:
         try:
             with writing(self._engine) as session:
                 begun = True
-                for write in sorted(batch, key=lambda write: write.locks):
-                    answers.append((write, write.work(session)))
+                ordered = sorted(batch, key=attrgetter("locks"))
+                for work, writes in groupby(ordered, key=attrgetter("work")):
+                    group = list(writes)
+                    done = work(session, [write.item for write in group])
+                    answers += zip(group, done, strict=True)
         except Exception as exc:  # noqa: BLE001  # it is raised by whom it concerns
             # One that failed takes nobody with it: each is written alone. A commit that failed may
             # have been carried out all the same, so nothing is written again; nor is it where the
@@ -97,9 +110,13 @@ class Together:
         for write, answer in answers:
             write.finish = partial(_same, answer)
 
-    def _alone(self, work: Callable[[Connection], T]) -> T:
+    def _alone(self, write: _Write) -> Any:
         with writing(self._engine) as session:
-            return work(session)
+            return write.work(session, [write.item])[0]
+
+
+def _once(session: Connection, works: Sequence[Callable[[Connection], T]]) -> list[T]:
+    return [work(session) for work in works]
 
 
 def _is_deadlock(exc: Exception) -> bool:

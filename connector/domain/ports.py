@@ -65,6 +65,17 @@ class LookupStore(Protocol):
     ) -> str | None:
         """The token of who looks up for all that ask; null where there is more than is `known`."""
 
+    def claim_stale(
+        self,
+        connection_id: str,
+        handle: str,
+        now: datetime,
+        *,
+        lease: timedelta,
+        max_age: timedelta,
+    ) -> str | None:
+        """The same for what nobody knows, or knew only before `max_age`; null where one has to look."""
+
     def keep(
         self,
         connection_id: str,

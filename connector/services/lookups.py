@@ -86,8 +86,10 @@ class Lookups:
             raise UpstreamTimeout(_BUSY) from exc
 
     def _lead(self, handle: str, caller: Caller, asked: Asked, max_age: timedelta) -> Found:
-        began = self.clock.now()
-        while True:
+        began = now = self.clock.now()
+        lease = caller.deadline.lease()
+        token = self.store.claim_stale(caller.connection, handle, now, lease=lease, max_age=max_age)
+        while not token:
             now = self.clock.now()
             known = self.store.known(caller.connection, handle)
             if found := known.answer(now, max_age=max_age, since=began):
@@ -95,11 +97,11 @@ class Lookups:
             if known.busy_until is None or known.busy_until <= now:
                 lease = caller.deadline.lease()
                 token = self.store.claim(caller.connection, handle, now, lease=lease, known=known)
-                if token:
-                    return self._call(handle, caller, asked, token=token)
-            if caller.deadline.remaining() <= 0:
-                raise UpstreamTimeout(_BUSY)
-            self.clock.sleep(_PAUSE_SECONDS)
+            if not token:
+                if caller.deadline.remaining() <= 0:
+                    raise UpstreamTimeout(_BUSY)
+                self.clock.sleep(_PAUSE_SECONDS)
+        return self._call(handle, caller, asked, token=token)
 
     def _call(self, handle: str, caller: Caller, asked: Asked, *, token: str | None) -> Found:
         """Asks the upstream and keeps what it brought, which others wait for where there is a `token`."""

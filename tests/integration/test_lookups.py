@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Connection, Engine, event, func, select, update
 
 from connector.adapters.clock import SystemClock
+from connector.adapters.store import recent
 from connector.adapters.store.lookups import KnownProfiles
 from connector.adapters.store.tables import Lookup
 from connector.domain.answers import Answer
@@ -26,6 +28,7 @@ from connector.domain.errors import (
 )
 from connector.domain.lookups import Found, Known
 from connector.services.lookups import Lookups
+from tests.running import until
 from tests.watched import ToldProfiles, Watching, profile
 from wire.database import open_engine, reading, writing
 
@@ -152,7 +155,86 @@ def test_row_of_an_older_version_is_not_handed_out(watching: Watching, engine: E
     watching.lookups.store.flush()
     with writing(engine) as session:
         session.execute(update(Lookup).values(row='{"id": "1"}'))
-    assert fetch(watching).cached is False
+    newer = Watching(engine)
+    newer.profiles.answers["ada"] = profile()
+    assert fetch(newer).cached is False
+
+
+def test_burst_of_one_question_reads_the_database_once(watching: Watching, engine: Engine) -> None:
+    fetch(watching)
+    another = Watching(engine)
+    watching.lookups.store.flush()
+    with statements(engine) as seen:
+        rows = [fetch(another) for _ in range(20)]
+    assert [row.cached for row in rows] == [True] * 20
+    assert len([s for s in seen if s.startswith("SELECT") and "row" in s]) == 1
+
+
+def test_what_another_process_did_is_seen_soon(
+    watching: Watching, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recent, "TRUST_SECONDS", 0)
+    another = Watching(engine)
+    another.profiles.answers["ada"] = profile(nickname="Countess")
+    fetch(watching)
+    watching.lookups.store.flush()
+    watching.clock.move(seconds=5)
+    another.clock.move(seconds=5)
+    fetch(another, max_age=0)
+    another.lookups.store.flush()
+    assert fetch(watching).row["user_nickname"] == "Countess"
+    assert asked(watching) == 1
+
+
+def test_no_row_is_handed_out_with_a_key_that_turned_out_bad(watching: Watching) -> None:
+    fetch(watching)
+    watching.profiles.answers["ada"] = InvalidApiKey()
+    with pytest.raises(InvalidApiKey):
+        fetch(watching, max_age=0)
+    with pytest.raises(InvalidApiKey):
+        fetch(watching)
+
+
+@contextmanager
+def statements(engine: Engine) -> Iterator[list[str]]:
+    """What is asked of the database."""
+    seen: list[str] = []
+
+    def see(_conn: object, _cursor: object, statement: str, *_more: object) -> None:
+        seen.append(statement)
+
+    event.listen(engine, "before_cursor_execute", see)
+    yield seen
+    event.remove(engine, "before_cursor_execute", see)
+
+
+def test_claims_of_a_crowd_are_told_apart(watching: Watching, engine: Engine) -> None:
+    """Those of many threads are written together; each profile is claimed once."""
+    known = watching.lookups.store
+    now = watching.clock.now()
+    moments = {"lease": timedelta(seconds=9), "max_age": timedelta(seconds=60)}
+
+    def claim(number: int) -> tuple[int, str | None]:
+        handle = number % 20
+        return handle, known.claim_stale("zapier:1", f"h{handle}", now, **moments)
+
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def hold(_session: Connection) -> None:
+        begun.set()
+        goes_on.wait()
+
+    with ThreadPoolExecutor(61) as pool:
+        pool.submit(known._together.write, hold, locks=())
+        begun.wait()
+        coming = [pool.submit(claim, number) for number in range(60)]
+        until(lambda: len(known._together._waiting) == 60)
+        goes_on.set()
+    claimed = [future.result() for future in coming]
+    assert sorted(handle for handle, token in claimed if token) == list(range(20))
+    with reading(engine) as session:
+        kept = {r.handle: r.claim_token for r in session.execute(select(Lookup.__table__))}
+    assert all(kept[f"h{handle}"] == token for handle, token in claimed if token)
 
 
 def test_threads_share_one_call(watching: Watching, engine: Engine) -> None:

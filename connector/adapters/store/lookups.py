@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import itemgetter
@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Engine,
     String,
     and_,
@@ -29,6 +30,7 @@ from sqlalchemy import Connection as Session
 from sqlalchemy.dialects import postgresql, sqlite
 
 from connector.adapters.store.pieces import delete_piece
+from connector.adapters.store.recent import Recent
 from connector.adapters.store.tables import Lookup
 from connector.adapters.store.time import from_ms, to_ms
 from connector.adapters.store.usage import count, row_of
@@ -46,6 +48,8 @@ _KINDS: Final = {
     for kind in vars(errors).values()
     if isinstance(kind, type) and issubclass(kind, ConnectorError) and "code" in vars(kind)
 }
+
+_ClaimAll = Callable[[Session, Sequence[dict[str, Any]]], list[bool]]
 
 
 @dataclass(frozen=True)
@@ -70,17 +74,27 @@ class KnownProfiles:
         self._behind = Behind(self._write)
         self._unwritten: dict[tuple[str, str], _Kept] = {}
         self._lock = Lock()
+        self._recent = Recent()
         made = _upsert(engine)
-        self._claim: Final = _claiming(made)
+        self._claim_known: Final = _claiming(made, _AS_KNOWN)
+        self._claim_stale: Final = _claiming(made, _STALE)
         self._keep: Final = _keeping(made)
 
     def known(self, connection_id: str, handle: str) -> Known:
         """What the last look-up brought; empty where there was none."""
-        if kept := self._unwritten.get((connection_id, handle)):
+        key = connection_id, handle
+        if kept := self._unwritten.get(key):
             return kept.known
+        if known := self._recent.known(key):
+            return known
         with reading(self._engine) as session:
             row = session.execute(_KNOWN, _same(connection_id, handle)).one_or_none()
-        return Known() if row is None else _known(row)
+        if row is None:
+            return Known()
+        known = _known(row)
+        if row.row and known.failure is None and known.busy_until is None:
+            self._recent.put(key, known, size=len(row.row))
+        return known
 
     def claim(
         self, connection_id: str, handle: str, now: datetime, *, lease: timedelta, known: Known
@@ -89,21 +103,41 @@ class KnownProfiles:
 
         Or where another has just been: then there is more than what was `known`.
         """
-        token = secrets.token_hex(16)
-        claim = {
-            "connection_id": connection_id,
-            "handle": handle,
-            "claim_token": token,
-            "lease_until": to_ms(now + lease),
-            "touched_at": to_ms(now),
+        claim = _claim(connection_id, handle, now, lease) | {
             "was_fetched": _ms(known.fetched_at),
             "had_failed": _ms(known.failed_at),
         }
-        ours = self._together.write(
-            lambda session: session.execute(self._claim, claim).first() is not None,
-            locks=(Lookup.__tablename__, connection_id, handle),
-        )
-        return token if ours else None
+        return self._claimed(self._claim_all_known, claim)
+
+    def claim_stale(
+        self,
+        connection_id: str,
+        handle: str,
+        now: datetime,
+        *,
+        lease: timedelta,
+        max_age: timedelta,
+    ) -> str | None:
+        """The same for what nobody knows, or knew only before `max_age`; null where one has to look."""
+        key = connection_id, handle
+        # One that this process has just seen is there: to look costs less than to try to write.
+        if key in self._unwritten or key in self._recent:
+            return None
+        claim = _claim(connection_id, handle, now, lease) | {"stale_before": to_ms(now - max_age)}
+        return self._claimed(self._claim_all_stale, claim)
+
+    def _claimed(self, claim_all: _ClaimAll, claim: dict[str, Any]) -> str | None:
+        key = claim["connection_id"], claim["handle"]
+        self._recent.drop(key)
+        locks = (Lookup.__tablename__, *key)
+        ours = self._together.write_each(claim_all, claim, locks=locks)
+        return str(claim["claim_token"]) if ours else None
+
+    def _claim_all_known(self, session: Session, claims: Sequence[dict[str, Any]]) -> list[bool]:
+        return _claim_all(session, self._claim_known, claims)
+
+    def _claim_all_stale(self, session: Session, claims: Sequence[dict[str, Any]]) -> list[bool]:
+        return _claim_all(session, self._claim_stale, claims)
 
     def keep(
         self,
@@ -151,6 +185,7 @@ class KnownProfiles:
             for kept in batch:
                 key = kept.values["connection_id"], kept.values["handle"]
                 if self._unwritten.get(key) is kept:
+                    self._recent.put(key, kept.known, size=len(kept.values["row"]))
                     del self._unwritten[key]
 
     def fail(
@@ -164,6 +199,7 @@ class KnownProfiles:
     ) -> None:
         """Keeps why there is no row; what was known stays known, but for a key that is no good."""
         self._behind.flush()
+        self._recent.drop((connection_id, handle))
         if isinstance(error, InvalidApiKey):
             # Anybody can make up keys: they leave nothing behind.
             with writing(self._engine) as session:
@@ -214,6 +250,22 @@ _KNOWN: Final = select(Lookup.__table__).where(*_SAME)
 _CHANGE: Final = update(Lookup).where(*_SAME)
 _OURS: Final = _CHANGE.where(Lookup.claim_token == bindparam("token"))
 
+_TOKENS: Final = select(Lookup.claim_token).where(
+    Lookup.connection_id.in_(bindparam("of", expanding=True)),
+    Lookup.handle.in_(bindparam("names", expanding=True)),
+)
+_AS_KNOWN: Final = and_(
+    Lookup.fetched_at.is_not_distinct_from(bindparam("was_fetched", type_=BigInteger)),
+    Lookup.failed_at.is_not_distinct_from(bindparam("had_failed", type_=BigInteger)),
+)
+# A failure has to be looked at: some last for a while.
+_STALE: Final = and_(
+    Lookup.failed_at.is_(None),
+    or_(
+        Lookup.fetched_at.is_(None),
+        Lookup.fetched_at < bindparam("stale_before", type_=BigInteger),
+    ),
+)
 _NEW: Final = ("connection_id", "handle", "touched_at")
 
 
@@ -223,22 +275,37 @@ def _upsert(engine: Engine) -> Any:
     return dialect.insert(Lookup)
 
 
-def _claiming(made: Any) -> Any:
-    return (
-        made.values({name: bindparam(name) for name in (*_NEW, "claim_token", "lease_until")})
-        .on_conflict_do_update(
-            index_elements=["connection_id", "handle"],
-            set_={
-                name: made.excluded[name] for name in ("claim_token", "lease_until", "touched_at")
-            },
-            where=and_(
-                or_(Lookup.lease_until.is_(None), Lookup.lease_until <= made.excluded.touched_at),
-                Lookup.fetched_at.is_not_distinct_from(bindparam("was_fetched", type_=BigInteger)),
-                Lookup.failed_at.is_not_distinct_from(bindparam("had_failed", type_=BigInteger)),
-            ),
-        )
-        .returning(Lookup.id)
+def _claiming(made: Any, free: ColumnElement[bool]) -> Any:
+    return made.values(
+        {name: bindparam(name) for name in (*_NEW, "claim_token", "lease_until")}
+    ).on_conflict_do_update(
+        index_elements=["connection_id", "handle"],
+        set_={name: made.excluded[name] for name in ("claim_token", "lease_until", "touched_at")},
+        where=and_(
+            or_(Lookup.lease_until.is_(None), Lookup.lease_until <= made.excluded.touched_at), free
+        ),
     )
+
+
+def _claim(connection_id: str, handle: str, now: datetime, lease: timedelta) -> dict[str, Any]:
+    return {
+        "connection_id": connection_id,
+        "handle": handle,
+        "claim_token": secrets.token_hex(16),
+        "lease_until": to_ms(now + lease),
+        "touched_at": to_ms(now),
+    }
+
+
+def _claim_all(session: Session, claiming: Any, claims: Sequence[dict[str, Any]]) -> list[bool]:
+    """Which of the claims are ours now."""
+    session.execute(claiming, claims)
+    asked = {
+        "of": list({claim["connection_id"] for claim in claims}),
+        "names": list({claim["handle"] for claim in claims}),
+    }
+    tokens = set(session.execute(_TOKENS, asked).scalars())
+    return [claim["claim_token"] in tokens for claim in claims]
 
 
 def _keeping(made: Any) -> Any:
@@ -255,6 +322,8 @@ def _keeping(made: Any) -> Any:
             "claim_token": case((ours, None), else_=Lookup.claim_token),
             "lease_until": case((ours, None), else_=Lookup.lease_until),
         },
+        # What another process has seen later stays.
+        where=or_(ours, Lookup.fetched_at.is_(None), Lookup.fetched_at <= made.excluded.fetched_at),
     )
 
 
