@@ -45,7 +45,7 @@ limit_request_line = 8190
 
 
 def worker_exit(_server: object, _worker: object) -> None:
-    """Python waits for its threads before the handlers of its exit: a look-up that hangs is cut off there."""
+    """Writes what waits: a look-up that hangs keeps Python from the handlers of its exit."""
     # Not before the worker has begun, as with gevent it has to be patched first.
     from wire.behind import write_all
 
