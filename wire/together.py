@@ -18,6 +18,8 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 Locks = tuple[str, ...]
 _DEADLOCK: Final = "40P01"
+_SHARED: Final = "together"
+_SHARING: Final = Lock()
 # Others wait for the rows that a transaction has written, until it ends.
 MAX_TOGETHER: Final = 100
 
@@ -44,6 +46,16 @@ class Together:
         self._lock = Lock()
         self._waiting: list[_Write] = []
         self._led = False
+
+    @classmethod
+    def on(cls, engine: Engine) -> Together:
+        """The one that all who ask for it share: different writes wait for the same commit."""
+        with _SHARING:
+            shared: Together | None = engine.get_execution_options().get(_SHARED)
+            if shared is None:
+                shared = cls(engine)
+                engine.update_execution_options(**{_SHARED: shared})
+            return shared
 
     def write(self, work: Callable[[Connection], T], *, locks: Locks) -> T:
         """What `work` answers, once it is kept; nothing of it is where it raises.

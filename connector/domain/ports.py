@@ -161,9 +161,6 @@ class WatchStore(Protocol):
     def due_of(self, subscription_id: str, now: datetime) -> list[int]:
         """The ids of the subscription's watches that are due."""
 
-    def terms_of(self, watch_id: int) -> dict[str, Terms]:
-        """The terms of every active subscription to the watch, by its id."""
-
     def complete(self, watch: ClaimedWatch, look: Look) -> list[int] | None:
         """Keeps a look; answers the deliveries that follow, or null where the claim was lost."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -88,10 +88,10 @@ class ClaimedWatch:
 
 @dataclass(frozen=True)
 class Look:
-    """What a look brought: the new portrait, and the events of each subscription by its id."""
+    """What a look brought: the new portrait, and what follows for a subscription with some terms."""
 
     portrait: Portrait
-    events: Mapping[str, Sequence[Event]]
+    events_of: Callable[[Terms], Sequence[Event]]
     seen_at: datetime
     next_at: datetime
 

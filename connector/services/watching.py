@@ -6,7 +6,7 @@ counts against the day's budget.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,10 +21,10 @@ from connector.domain.errors import (
     InvalidApiKey,
     ProfileNotFound,
 )
-from connector.domain.events import events_between
+from connector.domain.events import Event, events_between
 from connector.domain.portraits import Portrait, missed, seen
 from connector.domain.ports import Clock, Vault, Wakeups, WatchStore
-from connector.domain.subscriptions import ClaimedWatch, Look
+from connector.domain.subscriptions import ClaimedWatch, Look, Terms
 from connector.domain.usage import day_of
 from connector.services.lookups import Lookups
 from connector.services.owners import as_error, owner_of
@@ -96,15 +96,13 @@ class Watcher:
 
     def _keep(self, watch: ClaimedWatch, portrait: Portrait) -> None:
         now = self.clock.now()
-        events = {
-            subscription_id: events_between(
-                terms.trigger, terms.inputs, watch.portrait, portrait, now
-            )
-            for subscription_id, terms in self.store.terms_of(watch.id).items()
-        }
         interval = timedelta(seconds=watch.interval_seconds)
         spread = 1 + JITTER * (2 * self.random() - 1)
-        look = Look(portrait, events, now, now + interval * spread)
+
+        def events_of(terms: Terms) -> Sequence[Event]:
+            return events_between(terms.trigger, terms.inputs, watch.portrait, portrait, now)
+
+        look = Look(portrait, events_of, now, now + interval * spread)
         self.wakeups.send("delivery", self.store.complete(watch, look) or [])
 
     def _put_off_failed(self, watch: ClaimedWatch, error: ConnectorError) -> None:

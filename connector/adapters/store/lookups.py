@@ -70,7 +70,7 @@ class KnownProfiles:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._together = Together(engine)
+        self._together = Together.on(engine)
         self._behind = Behind(self._write)
         self._unwritten: dict[tuple[str, str], _Kept] = {}
         self._lock = Lock()
@@ -172,15 +172,10 @@ class KnownProfiles:
         rows = sorted((kept.values for kept in batch), key=itemgetter("connection_id", "handle"))
         paid = Counter(kept.asked for kept in batch)
 
-        def write(session: Session) -> None:
+        with writing(self._engine) as session:
             session.execute(self._keep, rows)
             for asked in sorted(paid, key=row_of):
                 count(session, asked, PAID * paid[asked])
-
-        first = rows[0]
-        self._together.write(
-            write, locks=(Lookup.__tablename__, first["connection_id"], first["handle"])
-        )
         with self._lock:
             for kept in batch:
                 key = kept.values["connection_id"], kept.values["handle"]

@@ -6,6 +6,8 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -49,7 +51,7 @@ class Watches:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._together = Together(engine)
+        self._together = Together.on(engine)
 
     def claim_due(self, now: datetime, *, lease: timedelta, limit: int) -> list[ClaimedWatch]:
         """Up to `limit` watches that are due for a delivered subscription, the longest due first."""
@@ -90,12 +92,6 @@ class Watches:
             rows = session.execute(_CLAIMED, {"ids": ids}).all()
         return [_claimed(row, token) for row in rows]
 
-    def terms_of(self, watch_id: int) -> dict[str, Terms]:
-        """The terms of every active subscription to the watch, by its id."""
-        with reading(self._engine) as session:
-            rows = session.execute(_TERMS, {"of": watch_id}).all()
-        return {row.id: Terms(row.trigger, json.loads(row.inputs)) for row in rows}
-
     def complete(self, watch: ClaimedWatch, look: Look) -> list[int] | None:
         """Keeps the look, its events and their deliveries, and when to look again.
 
@@ -103,27 +99,7 @@ class Watches:
         claim is no longer ours: null then, as somebody else looks, or has looked, and tells the same
         events.
         """
-        portrait = look.portrait
-        values = {
-            **_free(look.next_at),
-            "attempt": 0,
-            "portrait": to_json(portrait.to_json()).decode(),
-            "problem": None,
-            "seen_at": to_ms(look.seen_at),
-        }
-
-        def keep(session: Session) -> list[int] | None:
-            if session.execute(_OURS, _ours(watch, values)).rowcount == 0:
-                return None
-            _follow_name(session, watch, portrait)
-            session.execute(_SNAPSHOT, _snapshot(watch, look))
-            return [
-                sequence
-                for subscription_id, events in look.events.items()
-                for sequence in _tell(session, subscription_id, events, to_ms(look.seen_at))
-            ]
-
-        return self._together.write(keep, locks=_row_of(watch))
+        return self._together.write_each(_complete, (watch, look), locks=_row_of(watch))
 
     def put_off(
         self, watch: ClaimedWatch, *, until: datetime, attempt: int, problem: str | None
@@ -142,24 +118,15 @@ class Watches:
 
     def set_aside(self, connection_id: str, day: str, credits: int, *, budget: int) -> bool:
         """Takes `credits` out of the day's budget; false, and nothing taken, where it would not last."""
-        mine = {"of": connection_id, "on": day}
-        taken = {**mine, "more": credits, "budget": budget}
-
-        def take(session: Session) -> bool:
-            if session.execute(_TAKE, taken).rowcount > 0:
-                return True
-            # Another process may begin the day at the same moment.
-            if session.execute(_SPENT, mine).first() is None:
-                _start_day(session, connection_id, day)
-            return session.execute(_TAKE, taken).rowcount > 0
-
-        return self._together.write(take, locks=(CreditDay.__tablename__, connection_id))
+        wanted = {"of": connection_id, "on": day, "more": credits, "budget": budget}
+        locks = CreditDay.__tablename__, connection_id, day
+        return self._together.write_each(_set_aside, wanted, locks=locks)
 
     def give_back(self, connection_id: str, day: str, credits: int) -> None:
         """Returns what was set aside for a look that cost nothing."""
         returned = {"of": connection_id, "on": day, "more": -credits}
         self._together.write(
-            lambda s: s.execute(_ADD, returned), locks=(CreditDay.__tablename__, connection_id)
+            lambda s: s.execute(_ADD, returned), locks=(CreditDay.__tablename__, connection_id, day)
         )
 
     def spent(self, connection_id: str, day: str) -> int:
@@ -240,10 +207,18 @@ _CLAIMED: Final = (
 _OURS: Final = update(Watch).where(
     Watch.id == bindparam("of"), Watch.claim_token == bindparam("token")
 )
+_HELD: Final = (
+    select(Watch.id, Watch.claim_token)
+    .where(Watch.id.in_(_IDS))
+    .order_by(Watch.id)
+    .with_for_update()
+)
+_LOOKED: Final = update(Watch).where(Watch.id == bindparam("of"))
 _TERMS: Final = (
-    select(Subscription.id, Subscription.trigger, Subscription.inputs)
+    select(SubscribedWatch.watch_id, Subscription.id, Subscription.trigger, Subscription.inputs)
     .join(SubscribedWatch, SubscribedWatch.subscription_id == Subscription.id)
-    .where(SubscribedWatch.watch_id == bindparam("of"), Subscription.state == ACTIVE)
+    .where(SubscribedWatch.watch_id.in_(_IDS), Subscription.state == ACTIVE)
+    .order_by(Subscription.id)
 )
 _SNAPSHOT: Final = insert(Snapshot)
 _DAY: Final = (CreditDay.connection_id == bindparam("of"), CreditDay.day == bindparam("on"))
@@ -262,6 +237,37 @@ def _ours(watch: ClaimedWatch, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _free(due_at: datetime) -> dict[str, Any]:
     return {"claim_token": None, "lease_until": None, "due_at": to_ms(due_at)}
+
+
+def _complete(
+    session: Session, looks: Sequence[tuple[ClaimedWatch, Look]]
+) -> list[list[int] | None]:
+    """Keeps the looks whose claim is still ours; the deliveries of each."""
+    ids = {"ids": [watch.id for watch, _ in looks]}
+    held = {row.id: row.claim_token for row in session.execute(_HELD, ids)}
+    ours = [(watch, look) for watch, look in looks if held.get(watch.id) == watch.token]
+    if ours:
+        session.execute(_LOOKED, [_looked(watch, look) for watch, look in ours])
+        session.execute(_SNAPSHOT, [_snapshot(watch, look) for watch, look in ours])
+    terms: dict[int, list[Any]] = {watch.id: [] for watch, _ in looks}
+    for row in session.execute(_TERMS, ids):
+        terms[row.watch_id].append(row)
+    told: dict[int, list[int]] = {}
+    for watch, look in ours:
+        _follow_name(session, watch, look.portrait)
+        told[watch.id] = [n for row in terms[watch.id] for n in _tell(session, row, look)]
+    return [told.get(watch.id) for watch, _ in looks]
+
+
+def _looked(watch: ClaimedWatch, look: Look) -> dict[str, Any]:
+    return {
+        "of": watch.id,
+        **_free(look.next_at),
+        "attempt": 0,
+        "portrait": to_json(look.portrait.to_json()).decode(),
+        "problem": None,
+        "seen_at": to_ms(look.seen_at),
+    }
 
 
 def _follow_name(session: Session, watch: ClaimedWatch, portrait: Portrait) -> None:
@@ -288,16 +294,16 @@ def _snapshot(watch: ClaimedWatch, look: Look) -> dict[str, Any]:
     }
 
 
-def _tell(
-    session: Session, subscription_id: str, events: Sequence[Event], now: int
-) -> Iterator[int]:
-    """Keeps the events; gives the deliveries that are made of them."""
+def _tell(session: Session, subscription: Any, look: Look) -> Iterator[int]:
+    """Keeps what follows for a subscription; gives the deliveries that are made of it."""
+    events = look.events_of(Terms(subscription.trigger, json.loads(subscription.inputs)))
     if not events:
         return
-    target = select(Subscription.target_url).where(Subscription.id == subscription_id)
+    target = select(Subscription.target_url).where(Subscription.id == subscription.id)
     delivered = session.execute(target).scalar_one_or_none() is not None
+    now = to_ms(look.seen_at)
     for event in events:
-        sequence = keep_event(session, subscription_id, event, now, delivered=delivered)
+        sequence = keep_event(session, subscription.id, event, now, delivered=delivered)
         if delivered and sequence is not None:
             yield sequence
 
@@ -333,6 +339,30 @@ def _delivery(sequence: int, subscription_id: str, now: int) -> dict[str, Any]:
         "attempt": 0,
         "updated_at": now,
     }
+
+
+def _set_aside(session: Session, wanted: Sequence[dict[str, Any]]) -> list[bool]:
+    """Which of what is `wanted` the budgets last for: at once where they last for all of it."""
+    answers: list[bool] = []
+    for _, group in groupby(wanted, key=itemgetter("of", "on", "budget")):
+        each = list(group)
+        all_of_it = each[0] | {"more": sum(one["more"] for one in each)}
+        if _take(session, all_of_it):
+            answers += [True] * len(each)
+        else:
+            answers += [_take(session, one) for one in each]
+    return answers
+
+
+def _take(session: Session, wanted: dict[str, Any]) -> bool:
+    if session.execute(_TAKE, wanted).rowcount > 0:
+        return True
+    mine = {"of": wanted["of"], "on": wanted["on"]}
+    # Another process may begin the day at the same moment.
+    if session.execute(_SPENT, mine).first() is not None:
+        return False
+    _start_day(session, wanted["of"], wanted["on"])
+    return session.execute(_TAKE, wanted).rowcount > 0
 
 
 def _start_day(session: Session, connection_id: str, day: str) -> None:
