@@ -1,5 +1,6 @@
 """How gunicorn serves. Every number has its reason; the ones to change are settings."""
 
+import gc
 import os
 import sys
 
@@ -22,6 +23,8 @@ worker_class = {
     "gthread": "connector.web.worker.DiscreetWorker",
     "gevent": "connector.web.gevent_worker.DiscreetGeventWorker",
 }[settings.web_worker_class]
+# Loaded once, so that processes share what is in memory. With gevent each is patched before it loads.
+preload_app = settings.web_worker_class == "gthread"
 # Only gthread has any. They start as they are needed, and cost little while they wait.
 threads = settings.web_threads
 # More than the threads, so that connections kept alive don't starve new ones.
@@ -42,6 +45,12 @@ forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
 # The most that gunicorn allows; a handle pasted with its whole query still fits.
 limit_request_line = 8190
+
+
+def when_ready(_server: object) -> None:
+    """Keeps the collector from what is shared: it would write into every object, and so copy it."""
+    gc.collect()
+    gc.freeze()
 
 
 def worker_exit(_server: object, _worker: object) -> None:

@@ -7,9 +7,7 @@ from contextlib import contextmanager, nullcontext
 from threading import Lock
 from typing import Any, Final
 
-from psycopg.types.string import StrDumper
 from sqlalchemy import (
-    URL,
     Connection,
     Engine,
     Executable,
@@ -25,37 +23,16 @@ _WRITES: Final = "writes"
 _TURN: Final = "turn"
 # A failure is logged with its statement; keys and callbacks' addresses are in the parameters.
 _ALWAYS: Final[dict[str, Any]] = {"hide_parameters": True}
-_POSTGRESQL: Final[dict[str, Any]] = {
-    # Whatever the server's own default is: what waited for a lock sees what was committed meanwhile.
-    "isolation_level": "READ COMMITTED",
-    # Per process, however many threads: a transaction takes milliseconds and none waits for an
-    # upstream, while small plans of hosts allow 20 connections in all. Two web processes and a
-    # worker hold 15 at most. None beyond those: each would be dialled and dropped at every burst.
-    "pool_size": 5,
-    "max_overflow": 0,
-    # Far longer than a burst takes, and shorter than any platform waits for its answer.
-    "pool_timeout": 10,
-    # A server that was restarted or replaced costs a new connection, and no request.
-    "pool_pre_ping": True,
-}
-_LIBPQ: Final[dict[str, Any]] = {
-    # It would wait for minutes where nothing answers.
-    "connect_timeout": 5,
-    # Networks of hosts forget a connection that is silent for minutes; a dead peer is noticed.
-    "keepalives_idle": 60,
-    "tcp_user_timeout": 15_000,
-    # Poolers such as PgBouncer hand each transaction to another connection, without what was prepared.
-    "prepare_threshold": None,
-}
 
 
 def open_engine(url: str) -> Engine:
     """An engine for `url`. On SQLite readers never wait; on PostgreSQL connections are few and kept."""
     address = make_url(url)
     if address.get_backend_name() == "postgresql":
-        libpq = _unless_given(address)
-        engine = create_engine(address, **_ALWAYS, **_POSTGRESQL, connect_args=libpq)
-        event.listen(engine, "connect", _prepare_postgresql)
+        # Here, as its driver takes 6 MB, and SQLite does without.
+        from wire.postgresql import open_postgresql
+
+        engine = open_postgresql(address, **_ALWAYS)
     else:
         engine = create_engine(address, **_ALWAYS)
         event.listen(engine, "connect", _prepare_sqlite)
@@ -115,21 +92,6 @@ def without_password(text: str, url: str) -> str:
     for password in map(str, filter(None, given)):
         text = text.replace(password, "***")
     return text
-
-
-def _unless_given(address: URL) -> dict[str, Any]:
-    return {name: value for name, value in _LIBPQ.items() if name not in address.query}
-
-
-class _StrDumper(StrDumper):
-    """Text as it is sent: PostgreSQL keeps no NUL, and strangers' handles and bios may hold one."""
-
-    def dump(self, obj: str) -> Any:
-        return super().dump(obj.replace("\0", "\ufffd"))
-
-
-def _prepare_postgresql(connection: Any, _record: object) -> None:
-    connection.adapters.register_dumper(str, _StrDumper)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
