@@ -51,11 +51,3 @@ def when_ready(_server: object) -> None:
     """Keeps the collector from what is shared: it would write into every object, and so copy it."""
     gc.collect()
     gc.freeze()
-
-
-def worker_exit(_server: object, _worker: object) -> None:
-    """Writes what waits: a look-up that hangs keeps Python from the handlers of its exit."""
-    # Not before the worker has begun, as with gevent it has to be patched first.
-    from wire.behind import write_all
-
-    write_all()

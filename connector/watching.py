@@ -56,7 +56,6 @@ class Watching:
         )
         self.usage = UsageReport(
             meter=self.meter,
-            lookups=self._known,
             profiles=profiles,
             watching_budget=settings.watch_daily_credits,
         )

@@ -11,17 +11,10 @@ from hypothesis import settings
 from tests.postgres import Postgres, running_postgres
 from tests.redis import Redis, running_redis
 from tests.running import FakeUpstream, Server, fake_upstream, running_server
-from wire.behind import write_all
 
 # A slow machine is no failure: examples are bounded by their number.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_teardown() -> None:
-    """What a test left to be written is written before its database goes."""
-    write_all()
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,6 @@ from wire.json_text import to_json
 class JSONAnswers(DefaultJSONProvider):
     """Set it as an application's `json`. A date or any other value that JSON has no form of is refused."""
 
-    # Escaped text beyond ASCII would reach Zapier's limit of 6 MB at half its length.
-    ensure_ascii = False
-    sort_keys = False
-
     def response(self, *args: Any, **kwargs: Any) -> Response:
         """Called by `jsonify`."""
         body = to_json(self._prepare_response_obj(args, kwargs))

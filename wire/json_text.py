@@ -34,12 +34,16 @@ def parse_json(text: bytes) -> Any:
 
 
 def to_json(value: Any) -> bytes:
-    """`value` as compact JSON in UTF-8. Raises TypeError for what JSON has no form of."""
+    """`value` as compact JSON in UTF-8, NaN and infinities as null.
+
+    Raises TypeError for a date or any other object, ValueError for text that can't be encoded.
+    """
     try:
         return orjson.dumps(value, option=_STRICT)
     except TypeError:
         # Integers of more than 64 bits, and keys that are none.
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return text.encode()
 
 
 _STRICT = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS

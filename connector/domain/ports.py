@@ -86,10 +86,7 @@ class LookupStore(Protocol):
         token: str | None,
         asked: Asked,
     ) -> None:
-        """Keeps what a look-up brought, and counts what it cost; both are written soon."""
-
-    def flush(self) -> None:
-        """Writes what was kept so far."""
+        """Keeps what a look-up brought, and counts what it cost."""
 
     def fail(
         self,

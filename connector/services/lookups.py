@@ -6,6 +6,7 @@ processes for a claim in the database.
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -20,6 +21,7 @@ from connector.domain.rows import profile_row
 from connector.domain.usage import Asked
 from connector.services.usage import Meter
 
+log = logging.getLogger(__name__)
 _PAUSE_SECONDS: Final = 0.05
 _BUSY: Final = "An identical look-up is still under way."
 
@@ -111,9 +113,12 @@ class Lookups:
         except ConnectorError as error:
             self.store.fail(caller.connection, handle, self.clock.now(), error, token=token)
             raise
-        self.store.keep(
-            caller.connection, handle, self.clock.now(), found.row, token=token, asked=asked
-        )
+        now = self.clock.now()
+        try:
+            self.store.keep(caller.connection, handle, now, found.row, token=token, asked=asked)
+        except Exception:
+            # It was paid for: whoever asked gets it all the same.
+            log.exception("what a look-up brought could not be kept")
         return found
 
     def _ask(self, handle: str, caller: Caller) -> Found:

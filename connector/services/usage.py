@@ -11,7 +11,7 @@ from typing import Any, Final
 from connector.domain.answers import CREDITS_PER_LOOKUP, Result
 from connector.domain.callers import Caller
 from connector.domain.errors import MAYBE_CHARGED, BudgetExceeded, ConnectorError
-from connector.domain.ports import Clock, LookupStore, Profiles, UsageStore
+from connector.domain.ports import Clock, Profiles, UsageStore
 from connector.domain.usage import SAVED, Asked, Spent, day_of, spent_on
 from schemas.usage import Usage
 
@@ -84,7 +84,6 @@ class UsageReport:
     """Answers what a key has spent. `watching_budget` is in credits a day."""
 
     meter: Meter
-    lookups: LookupStore
     profiles: Profiles
     watching_budget: int
 
@@ -98,7 +97,6 @@ class UsageReport:
             request_source=caller.platform.request_source,
             deadline=caller.deadline,
         )
-        self.lookups.flush()
         self.meter.flush()
         today = day_of(self.meter.clock.now())
         counted = self.meter.store.counted(caller.connection, month=today[:7])

@@ -25,7 +25,7 @@ class Discreet:
 
     def init_process(self) -> None:
         """Called by gunicorn in the new process, which kills it when its own timeout has passed."""
-        # So this one waits less long, and then ends by itself: with what is done at an exit.
+        # So this one waits less long, and ends in order.
         self.cfg.set("graceful_timeout", self.cfg.graceful_timeout - EXIT_SECONDS)
         super().init_process()  # type: ignore[misc]  # mixin: gunicorn's worker
 

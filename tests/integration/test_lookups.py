@@ -11,12 +11,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, event, func, select, update
+from sqlalchemy import Connection, Engine, event, func, select, text, update
 
 from connector.adapters.clock import SystemClock
 from connector.adapters.store import recent
 from connector.adapters.store.lookups import KnownProfiles
-from connector.adapters.store.tables import Lookup
+from connector.adapters.store.tables import Lookup, UsageDay
 from connector.domain.answers import Answer
 from connector.domain.deadlines import Deadline
 from connector.domain.errors import (
@@ -152,7 +152,6 @@ def test_made_up_keys_leave_nothing_behind(watching: Watching, engine: Engine) -
 def test_row_of_an_older_version_is_not_handed_out(watching: Watching, engine: Engine) -> None:
     """It lacks what was added since, and every row has every key."""
     fetch(watching)
-    watching.lookups.store.flush()
     with writing(engine) as session:
         session.execute(update(Lookup).values(row='{"id": "1"}'))
     newer = Watching(engine)
@@ -163,7 +162,6 @@ def test_row_of_an_older_version_is_not_handed_out(watching: Watching, engine: E
 def test_burst_of_one_question_reads_the_database_once(watching: Watching, engine: Engine) -> None:
     fetch(watching)
     another = Watching(engine)
-    watching.lookups.store.flush()
     with statements(engine) as seen:
         rows = [fetch(another) for _ in range(20)]
     assert [row.cached for row in rows] == [True] * 20
@@ -177,11 +175,9 @@ def test_what_another_process_did_is_seen_soon(
     another = Watching(engine)
     another.profiles.answers["ada"] = profile(nickname="Countess")
     fetch(watching)
-    watching.lookups.store.flush()
     watching.clock.move(seconds=5)
     another.clock.move(seconds=5)
     fetch(another, max_age=0)
-    another.lookups.store.flush()
     assert fetch(watching).row["user_nickname"] == "Countess"
     assert asked(watching) == 1
 
@@ -193,6 +189,35 @@ def test_no_row_is_handed_out_with_a_key_that_turned_out_bad(watching: Watching)
         fetch(watching, max_age=0)
     with pytest.raises(InvalidApiKey):
         fetch(watching)
+
+
+def test_what_was_read_before_a_key_turned_out_bad_is_not_remembered() -> None:
+    """Another thread may have it in its hand."""
+    seen = recent.Recent()
+    began = seen.moment()
+    seen.drop(("zapier:x", "ada"))
+    seen.put(("zapier:x", "ada"), Known(row={"id": "1"}), size=1, began=began)
+    assert not seen.saw(("zapier:x", "ada"))
+    seen.put(("zapier:x", "ada"), Known(row={"id": "1"}), size=1, began=seen.moment())
+    assert seen.saw(("zapier:x", "ada"))
+
+
+def test_what_was_paid_for_is_answered_though_it_can_not_be_kept(
+    watching: Watching, engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    with writing(engine) as session:
+        session.execute(text("DROP TABLE usage_days"))
+    assert fetch(watching).row["handle"] == "ada"
+    assert "what a look-up brought could not be kept" in caplog.messages
+
+
+def test_row_and_its_price_are_there_before_the_answer(watching: Watching, engine: Engine) -> None:
+    """Whatever becomes of the process then, and whoever asks another one."""
+    fetch(watching, max_age=0)
+    another = Watching(engine)
+    assert fetch(another).cached is True
+    with reading(engine) as session:
+        assert session.execute(select(UsageDay.credits)).scalars().all() == [2]
 
 
 @contextmanager
@@ -225,10 +250,10 @@ def test_claims_of_a_crowd_are_told_apart(watching: Watching, engine: Engine) ->
         goes_on.wait()
 
     with ThreadPoolExecutor(61) as pool:
-        pool.submit(known._together.write, hold, locks=())
+        pool.submit(known._claims.write, hold, locks=())
         begun.wait()
         coming = [pool.submit(claim, number) for number in range(60)]
-        until(lambda: len(known._together._waiting) == 60)
+        until(lambda: len(known._claims._waiting) == 60)
         goes_on.set()
     claimed = [future.result() for future in coming]
     assert sorted(handle for handle, token in claimed if token) == list(range(20))

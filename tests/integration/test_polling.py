@@ -21,7 +21,6 @@ from schemas.catalog import CATALOG
 from schemas.events import EventRow
 from schemas.fields import declared_fields
 from tests.watched import LEASE, Watching, profile
-from wire.behind import write_all
 from wire.database import open_engine
 
 KEYS = list(declared_fields(EventRow))
@@ -227,7 +226,6 @@ def test_budget_ends_looks_before_it_is_overspent(database_url: str) -> None:
     watching.clock.move(hours=12)
     watching.poll("new_video", "ada")
     assert len(watching.profiles.asked) == 3
-    write_all()
     engine.dispose()
 
 

@@ -54,7 +54,6 @@ def look_up(watching: Watching, *, max_age: int = 60, **caller: str) -> None:
 def usage(watching: Watching, **caller: str) -> dict[str, Any]:
     report = UsageReport(
         meter=watching.meter,
-        lookups=watching.lookups.store,
         profiles=watching.profiles,
         watching_budget=1000,
     )
@@ -166,7 +165,6 @@ def test_budget_holds_for_many_at_once(engine: Engine, watching: Watching) -> No
 
 def test_counts_of_long_ago_are_forgotten(watching: Watching) -> None:
     look_up(watching)
-    watching.lookups.store.flush()
     watching.clock.move(days=366)
     watching.forgetting.run()
     watching.clock.move(days=-366)

@@ -57,6 +57,32 @@ def test_text_can_always_be_encoded_again(text: bytes, value: Any) -> None:
     assert parse_json(text) == value
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"a": [1.5, None, "é"]}, '{"a":[1.5,null,"é"]}'),
+        (2**70, str(2**70)),
+        (float("nan"), "null"),
+    ],
+)
+def test_what_json_has_a_form_of_is_written(value: Any, text: str) -> None:
+    assert to_json(value) == text.encode()
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (object(), TypeError),
+        (datetime(2026, 1, 1, tzinfo=UTC), TypeError),
+        ("\ud83d", ValueError),
+        ({"a": float("nan"), 1: 2}, ValueError),
+    ],
+)
+def test_what_json_has_no_form_of_is_refused(value: Any, kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        to_json(value)
+
+
 _VALUES = st.recursive(
     st.none()
     | st.booleans()

@@ -6,10 +6,7 @@ import json
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from operator import itemgetter
-from threading import Lock
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -38,7 +35,6 @@ from connector.domain import errors
 from connector.domain.errors import ConnectorError, InvalidApiKey
 from connector.domain.lookups import Known
 from connector.domain.usage import PAID, Asked
-from wire.behind import Behind
 from wire.database import is_new, reading, writing
 from wire.json_text import parse_json, to_json
 from wire.together import Together
@@ -52,28 +48,18 @@ _KINDS: Final = {
 _ClaimAll = Callable[[Session, Sequence[dict[str, Any]]], list[bool]]
 
 
-@dataclass(frozen=True)
-class _Kept:
-    """What a look-up brought, until it is written."""
-
-    values: Mapping[str, Any]
-    known: Known
-    asked: Asked
+_Keep = tuple[Mapping[str, Any], Asked]
+"""The columns of what a look-up brought, and what asked for it."""
 
 
 class KnownProfiles:
-    """The part of the store that knows what was looked up, for as long as that may be asked for.
-
-    What a look-up brought, and what it cost, is written behind its answer: who asks for the same meets
-    the claim, which ends when it is written.
-    """
+    """The part of the store that knows what was looked up, for as long as that may be asked for."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._together = Together.on(engine)
-        self._behind = Behind(self._write)
-        self._unwritten: dict[tuple[str, str], _Kept] = {}
-        self._lock = Lock()
+        self._claims = Together.on(engine)
+        # Apart from claims, as these write counts as well: each kind takes its rows in one order.
+        self._brought = Together(engine)
         self._recent = Recent()
         made = _upsert(engine)
         self._claim_known: Final = _claiming(made, _AS_KNOWN)
@@ -83,17 +69,16 @@ class KnownProfiles:
     def known(self, connection_id: str, handle: str) -> Known:
         """What the last look-up brought; empty where there was none."""
         key = connection_id, handle
-        if kept := self._unwritten.get(key):
-            return kept.known
         if known := self._recent.known(key):
             return known
+        began = self._recent.moment()
         with reading(self._engine) as session:
             row = session.execute(_KNOWN, _same(connection_id, handle)).one_or_none()
         if row is None:
             return Known()
         known = _known(row)
         if row.row and known.failure is None and known.busy_until is None:
-            self._recent.put(key, known, size=len(row.row))
+            self._recent.put(key, known, size=len(row.row), began=began)
         return known
 
     def claim(
@@ -121,16 +106,14 @@ class KnownProfiles:
         """The same for what nobody knows, or knew only before `max_age`; null where one has to look."""
         key = connection_id, handle
         # One that this process has just seen is there: to look costs less than to try to write.
-        if key in self._unwritten or key in self._recent:
+        if self._recent.saw(key):
             return None
         claim = _claim(connection_id, handle, now, lease) | {"stale_before": to_ms(now - max_age)}
         return self._claimed(self._claim_all_stale, claim)
 
     def _claimed(self, claim_all: _ClaimAll, claim: dict[str, Any]) -> str | None:
-        key = claim["connection_id"], claim["handle"]
-        self._recent.drop(key)
-        locks = (Lookup.__tablename__, *key)
-        ours = self._together.write_each(claim_all, claim, locks=locks)
+        locks = Lookup.__tablename__, claim["connection_id"], claim["handle"]
+        ours = self._claims.write_each(claim_all, claim, locks=locks)
         return str(claim["claim_token"]) if ours else None
 
     def _claim_all_known(self, session: Session, claims: Sequence[dict[str, Any]]) -> list[bool]:
@@ -150,38 +133,27 @@ class KnownProfiles:
         asked: Asked,
     ) -> None:
         """Keeps a row for whoever asks next and for those who wait, and counts what it cost."""
+        text = to_json(row).decode()
         values = {
             "connection_id": connection_id,
             "handle": handle,
             "touched_at": to_ms(now),
             "fetched_at": to_ms(now),
-            "row": to_json(row).decode(),
+            "row": text,
             "token": token,
         }
-        kept = _Kept(values, Known(fetched_at=now, row=row), asked)
-        with self._lock:
-            self._unwritten[connection_id, handle] = kept
-        self._behind.add(kept)
+        locks = Lookup.__tablename__, connection_id, handle
+        began = self._recent.moment()
+        self._brought.write_each(self._keep_all, (values, asked), locks=locks)
+        known = Known(fetched_at=now, row=row)
+        self._recent.put((connection_id, handle), known, size=len(text), began=began)
 
-    def flush(self) -> None:
-        """Writes what was kept so far."""
-        self._behind.flush()
-
-    def _write(self, batch: Sequence[_Kept]) -> None:
-        # In one order, as other processes write the same rows; the newest of one profile last.
-        rows = sorted((kept.values for kept in batch), key=itemgetter("connection_id", "handle"))
-        paid = Counter(kept.asked for kept in batch)
-
-        with writing(self._engine) as session:
-            session.execute(self._keep, rows)
-            for asked in sorted(paid, key=row_of):
-                count(session, asked, PAID * paid[asked])
-        with self._lock:
-            for kept in batch:
-                key = kept.values["connection_id"], kept.values["handle"]
-                if self._unwritten.get(key) is kept:
-                    self._recent.put(key, kept.known, size=len(kept.values["row"]))
-                    del self._unwritten[key]
+    def _keep_all(self, session: Session, brought: Sequence[_Keep]) -> list[None]:
+        session.execute(self._keep, [values for values, _ in brought])
+        paid = Counter(asked for _, asked in brought)
+        for asked in sorted(paid, key=row_of):
+            count(session, asked, PAID * paid[asked])
+        return [None] * len(brought)
 
     def fail(
         self,
@@ -193,12 +165,12 @@ class KnownProfiles:
         token: str | None,
     ) -> None:
         """Keeps why there is no row; what was known stays known, but for a key that is no good."""
-        self._behind.flush()
-        self._recent.drop((connection_id, handle))
+        same = _same(connection_id, handle)
         if isinstance(error, InvalidApiKey):
             # Anybody can make up keys: they leave nothing behind.
             with writing(self._engine) as session:
-                session.execute(delete(Lookup).where(*_SAME), _same(connection_id, handle))
+                session.execute(delete(Lookup).where(*_SAME), same)
+            self._recent.drop((connection_id, handle))
             return
         failure = {
             "code": error.code,
@@ -212,6 +184,7 @@ class KnownProfiles:
         }
         with writing(self._engine) as session:
             _end(session, connection_id, handle, values, token)
+        self._recent.drop((connection_id, handle))
 
     def forget(self, before: datetime, *, limit: int) -> int:
         """Deletes what nobody may ask for any more; how much that was, `limit` at most."""

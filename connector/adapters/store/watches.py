@@ -252,11 +252,11 @@ def _complete(
     terms: dict[int, list[Any]] = {watch.id: [] for watch, _ in looks}
     for row in session.execute(_TERMS, ids):
         terms[row.watch_id].append(row)
-    told: dict[int, list[int]] = {}
+    told: dict[str, list[int]] = {}
     for watch, look in ours:
         _follow_name(session, watch, look.portrait)
-        told[watch.id] = [n for row in terms[watch.id] for n in _tell(session, row, look)]
-    return [told.get(watch.id) for watch, _ in looks]
+        told[watch.token] = [n for row in terms[watch.id] for n in _tell(session, row, look)]
+    return [told.get(watch.token) for watch, _ in looks]
 
 
 def _looked(watch: ClaimedWatch, look: Look) -> dict[str, Any]:
