@@ -16,7 +16,7 @@ _INTRODUCTION = """# What was measured
 `make bench` writes these tables again, `make bench-peers` the one beside Node-RED and n8n. The figures are
 one machine's at one time: compare within a table only.
 """
-_PACKAGES = ("flask", "gunicorn", "requests", "marshmallow", "sqlalchemy")
+_PACKAGES = ("flask", "gunicorn", "urllib3", "marshmallow", "orjson", "sqlalchemy")
 
 
 def write_table(
