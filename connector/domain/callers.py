@@ -14,13 +14,15 @@ from connector.domain.platforms import Platform
 class Caller:
     """One authenticated request. The key is kept out of `repr`, and so out of logs.
 
-    `root` is the address at which the connector was reached.
+    `root` is the address at which the connector was reached. Who is `signed_in` came with a session that
+    a good key has begun.
     """
 
     platform: Platform
     deadline: Deadline
     api_key: str = field(repr=False)
     root: str = "/"
+    signed_in: bool = False
 
     @property
     def connection_id(self) -> str:

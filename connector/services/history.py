@@ -55,8 +55,7 @@ class History:
             caller.connection, name, since=since, until=until, before=cursor, limit=limit + 1
         )
         if found is None:
-            # A mistyped key watches nothing either, and is better told so.
-            self.subscribing.check_key(caller)
+            self.subscribing.rule_out_bad_key(caller)
             raise NotWatched(_how_to_watch(name, caller.platform.key))
         rows: list[dict[str, Any]] = _ROWS.dump(found[:limit])
         return rows, found[limit - 1].id if len(found) > limit else None

@@ -57,7 +57,7 @@ class Hooks:
         """The caller's subscriptions, oldest first."""
         found = list(filter(_is_hook, self.subscriptions.delivered(caller.connection)))
         if not found:
-            self._explain_nothing(caller)
+            self.subscribing.rule_out_bad_key(caller)
         return [self._row(subscription) for subscription in found]
 
     def rotate(self, subscription_id: str, caller: Caller) -> dict[str, Any]:
@@ -87,7 +87,7 @@ class Hooks:
     def _found(self, subscription_id: str, caller: Caller) -> Subscription:
         found = self.subscriptions.find(caller.connection, subscription_id)
         if found is None or not _is_hook(found):
-            self._explain_nothing(caller)
+            self.subscribing.rule_out_bad_key(caller)
             raise NotFound("There is no such subscription.")
         return found
 
@@ -104,7 +104,7 @@ class Hooks:
         """Ends a subscription; ending it twice is no error."""
         deleted = self.subscriptions.unsubscribe(caller.connection, subscription_id)
         if not deleted:
-            self._explain_nothing(caller)
+            self.subscribing.rule_out_bad_key(caller)
         ended: dict[str, Any] = _END.dump({"id": subscription_id, "deleted": deleted})
         return ended
 
@@ -112,22 +112,18 @@ class Hooks:
         """The caller's newest deliveries, newest first, in `state` where it is given."""
         found = self.deliveries.listed(caller.connection, state=state, limit=MAX_LISTED)
         if not found:
-            self._explain_nothing(caller)
+            self.subscribing.rule_out_bad_key(caller)
         return [self._delivery(asdict(delivery)) for delivery in found]
 
     def replay(self, delivery_id: int, caller: Caller) -> dict[str, Any]:
         """Sends a delivery again. Raises `NotFound` where none of the caller's has ended."""
         now = self.clock.now()
         if not self.deliveries.replay(delivery_id, now, connection_id=caller.connection):
-            self._explain_nothing(caller)
+            self.subscribing.rule_out_bad_key(caller)
             raise NotFound("There is no such delivery that has ended.")
         self.wakeups.send("delivery", [delivery_id])
         answer: dict[str, Any] = _REPLAY.dump({"id": delivery_id, "state": "pending"})
         return answer
-
-    def _explain_nothing(self, caller: Caller) -> None:
-        """Nothing may be the answer to a mistyped key, which is better told so."""
-        self.subscribing.check_key(caller)
 
     def _row(self, subscription: Subscription) -> dict[str, Any]:
         watched = self.watches.watched_by(subscription.id, self.clock.now())

@@ -152,7 +152,7 @@ class Jobs:
         """The caller's newest jobs, newest first, without their rows."""
         found = self.store.listed(caller.connection, limit=MAX_LISTED)
         if not found:
-            self.subscribing.check_key(caller)
+            self.subscribing.rule_out_bad_key(caller)
         now = self.clock.now()
         return [shown_job(job, now, problem=self._problem(job)) for job in found]
 
@@ -205,8 +205,7 @@ class Jobs:
     def _job(self, job_id: str, caller: Caller) -> Job:
         job = self.store.find(caller.connection, job_id)
         if job is None:
-            # A mistyped key has no jobs either, and is better told so.
-            self.subscribing.check_key(caller)
+            self.subscribing.rule_out_bad_key(caller)
             raise NotFound("There is no such job.")
         return job
 

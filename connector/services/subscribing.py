@@ -107,6 +107,11 @@ class Subscribing:
             deadline=caller.deadline,
         )
 
+    def rule_out_bad_key(self, caller: Caller) -> None:
+        """For an answer that is empty: a mistyped key has nothing either, and is better told so."""
+        if not caller.signed_in:
+            self.check_key(caller)
+
 
 def terms_of(trigger: str, inputs: Mapping[str, Any]) -> Terms:
     """The terms with every handle in normal form, each once. Raises `InvalidHandle`."""

@@ -82,8 +82,7 @@ class Webhooks:
         """The caller's webhooks, oldest first."""
         found = self.store.listed(caller.connection)
         if not found:
-            # Nothing may be the answer to a mistyped key, which is better told so.
-            self.subscribing.check_key(caller)
+            self.subscribing.rule_out_bad_key(caller)
         return [self._row(standing) for standing in found]
 
     def one(self, webhook_id: str, caller: Caller) -> dict[str, Any]:
@@ -116,14 +115,14 @@ class Webhooks:
         """Ends a webhook; ending it twice is no error."""
         deleted = self.store.delete(caller.connection, webhook_id)
         if not deleted:
-            self.subscribing.check_key(caller)
+            self.subscribing.rule_out_bad_key(caller)
         ended: dict[str, Any] = _END.dump({"id": webhook_id, "deleted": deleted})
         return ended
 
     def _found(self, webhook_id: str, caller: Caller) -> Standing:
         found = self.store.find(caller.connection, webhook_id)
         if found is None:
-            self.subscribing.check_key(caller)
+            self.subscribing.rule_out_bad_key(caller)
             raise NotFound(_NOTHING)
         return found
 

@@ -63,6 +63,7 @@ class Watch(Base):
     portrait: Mapped[str | None]
     problem: Mapped[str | None]
     seen_at: Mapped[int | None]
+    paused_at: Mapped[int | None]
 
 
 class Subscription(Base):
@@ -147,6 +148,21 @@ class Delivery(Base):
     last_status: Mapped[int | None]
     last_error: Mapped[str | None]
     updated_at: Mapped[int]
+
+
+class Attempt(Base):
+    """One try of a delivery: what the receiver answered, and the beginning of its answer's body."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (Index("ix_attempts_delivery", "sequence", "id"),)
+
+    id: Mapped[int] = mapped_column(_Counted, primary_key=True)
+    sequence: Mapped[int] = mapped_column(ForeignKey("deliveries.sequence", ondelete="CASCADE"))
+    tried_at: Mapped[int]
+    status: Mapped[int | None]
+    error: Mapped[str | None]
+    answer: Mapped[str | None]
+    milliseconds: Mapped[int]
 
 
 class Snapshot(Base):
@@ -290,6 +306,32 @@ class Webhook(Base):
     credit_day: Mapped[str | None] = mapped_column(String(10))
     credits: Mapped[int]
     created_at: Mapped[int]
+
+
+class WebhookCall(Base):
+    """One request to a webhook and how it was answered: `error_code` is null where it went well."""
+
+    __tablename__ = "webhook_calls"
+    __table_args__ = (Index("ix_webhook_calls_webhook", "webhook_id", "id"),)
+
+    id: Mapped[int] = mapped_column(_Counted, primary_key=True)
+    webhook_id: Mapped[str] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
+    called_at: Mapped[int]
+    handle: Mapped[str | None]
+    error_code: Mapped[str | None] = mapped_column(String(40))
+    error: Mapped[str | None]
+    milliseconds: Mapped[int]
+
+
+class Visit(Base):
+    """Somebody signed in to the console; `id` is the hash of what their browser holds."""
+
+    __tablename__ = "visits"
+    __table_args__ = (Index("ix_visits_expires_at", "expires_at"),)
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    sealed_key: Mapped[str]
+    expires_at: Mapped[int]
 
 
 class CreditDay(Base):
