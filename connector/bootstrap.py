@@ -263,6 +263,9 @@ def _connector(
         history=watching.history,
         webhooks=watching.webhooks,
         firing=watching.firing,
+        visits=watching.visits,
+        watched=watching.watched,
+        usage_by_day=watching.usage.by_day,
     )
     embedded = not settings.profile_api_url
     return create_app(

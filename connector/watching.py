@@ -19,6 +19,7 @@ from connector.adapters.store.jobs import Jobs as KeptJobs
 from connector.adapters.store.lookups import KnownProfiles
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.usage import UsageCounts
+from connector.adapters.store.visits import KeptVisits
 from connector.adapters.store.watches import Watches
 from connector.adapters.store.webhooks import Webhooks as KeptWebhooks
 from connector.adapters.store.workers import Workers
@@ -38,6 +39,7 @@ from connector.services.lookups import Lookups
 from connector.services.polling import Polling
 from connector.services.subscribing import Subscribing
 from connector.services.usage import Meter, UsageReport
+from connector.services.visits import Visits
 from connector.services.watching import Watcher
 from connector.services.webhooks import Webhooks
 from connector.services.working import SWEEP_SECONDS, Worker
@@ -123,6 +125,12 @@ class Watching:
             wakeups=self._wakeups,
             clock=self._clock,
             allow_local=settings.connector_allow_local_callbacks,
+        )
+        self.visits = Visits(
+            store=KeptVisits(engine),
+            subscribing=subscribing,
+            vault=self._vault,
+            clock=self._clock,
         )
         self.history = History(store=self._history, subscribing=subscribing)
         self.kept_webhooks = KeptWebhooks(engine)

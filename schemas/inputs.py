@@ -31,6 +31,7 @@ FREQUENCIES = {"hourly": "Hourly", "daily": "Daily", "weekly": "Weekly"}
 # A year of looks by the hour; as JSON, a third of what Zapier takes.
 MAX_LOOKS = 10_000
 CSV = "csv"
+DELIVERY_STATES = {"pending": "Pending", "delivered": "Delivered", "dead": "Dead"}
 STATUSES = {"gone": "Gone", "private": "Private", "back": "Back"}
 
 
@@ -216,6 +217,6 @@ class DeliveriesInput(Schema):
     state = field(
         Text,
         label="State", sample="dead", load_default=None,
-        choices={"pending": "Pending", "delivered": "Delivered", "dead": "Dead"},
+        choices=DELIVERY_STATES,
         help="Only deliveries in this state. Empty: all.",
     )

@@ -374,6 +374,19 @@ class JobStore(Protocol):
         """Deletes a few jobs that ended before; how many there were."""
 
 
+class VisitStore(Protocol):
+    """Who is signed in to the console, by the hash of their token."""
+
+    def add(self, visit_id: str, sealed_key: str, now: datetime, *, until: datetime) -> None:
+        """Keeps a visit."""
+
+    def find(self, visit_id: str, now: datetime) -> str | None:
+        """The sealed key of a visit that is not over."""
+
+    def end(self, visit_id: str) -> None:
+        """Forgets a visit."""
+
+
 class WorkerStore(Protocol):
     """Which workers are alive."""
 

@@ -10,6 +10,7 @@ from flask import Flask, jsonify
 
 from connector.domain.platforms import PLATFORMS
 from connector.domain.ports import Clock
+from connector.web.console.routes import console_routes
 from connector.web.errors import register_errors
 from connector.web.health import Checks, health_routes
 from connector.web.routes import UseCases, platform_routes
@@ -59,6 +60,14 @@ def create_app(
     app.register_blueprint(firing_routes(use_cases.firing, use_cases.idempotency))
     app.register_blueprint(health_routes(checks, notes))
     app.register_blueprint(viewer_routes(document))
+    app.register_blueprint(
+        console_routes(
+            use_cases,
+            clock=clock,
+            max_deadline_seconds=max_deadline_seconds,
+            base_url=base_url,
+        )
+    )
     app.add_url_rule("/", "index", lambda: jsonify(_index(app)))
     return app
 

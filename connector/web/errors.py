@@ -61,12 +61,14 @@ def documented() -> Iterator[tuple[int, str, bool, str]]:
         yield status, kind.code, kind.retryable, kind.advice
 
 
-def _connector_error(error: ConnectorError) -> Response:
+def error_body(error: ConnectorError) -> dict[str, Any]:
+    """What platforms get."""
     request_id = g.get("request_id")
-    response = _answer(
-        STATUSES[type(error)],
-        _body(error.message, error.code, error.advice, request_id, retryable=error.retryable),
-    )
+    return _body(error.message, error.code, error.advice, request_id, retryable=error.retryable)
+
+
+def _connector_error(error: ConnectorError) -> Response:
+    response = _answer(STATUSES[type(error)], error_body(error))
     if error.retry_after_seconds is not None:
         response.headers["Retry-After"] = str(error.retry_after_seconds)
     if response.status_code == 401:

@@ -16,6 +16,8 @@ from connector.domain.callers import Caller
 from connector.domain.deadlines import Deadline
 from connector.domain.platforms import Platform
 from connector.domain.ports import Clock
+from connector.web.console.session import Visits
+from connector.web.console.shapes import UsageByDay, Watched
 from connector.web.history import History, add_history_route
 from connector.web.hooks import Hooks, add_hook_routes
 from connector.web.idempotency import Idempotency, register_idempotency
@@ -48,6 +50,9 @@ class UseCases:
     history: History
     webhooks: Webhooks
     firing: Firing
+    visits: Visits
+    watched: Watched
+    usage_by_day: UsageByDay
 
 
 def platform_routes(
