@@ -85,10 +85,12 @@ def endpoint_app() -> Flask:
 
 
 def served(app: Flask) -> set[tuple[str, str]]:
-    """(method, path) of every rule; HEAD and OPTIONS come along with HTTP itself."""
+    """(method, path) of every rule for programs; HEAD and OPTIONS come along with HTTP itself."""
     return {
         (method.lower(), re.sub(r"<(?:[^>]+:)?(\w+)>", r"{\1}", rule.rule))
         for rule in app.url_map.iter_rules()
+        # Pages for people.
+        if not rule.rule.startswith("/console")
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
 
