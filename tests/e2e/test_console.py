@@ -1,4 +1,4 @@
-"""The console in Debian's Chromium, walked as its users walk it: nothing asked of another host, no complaint."""
+"""The console in Debian's Chromium, walked as its users walk it: no complaint, no other host."""
 
 from __future__ import annotations
 
@@ -41,9 +41,7 @@ def receiver() -> Iterator[FakeUpstream]:
 
 
 @pytest.fixture(scope="module")
-def product(
-    upstream: FakeUpstream, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Product]:
+def product(upstream: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     with running_product(tmp_path_factory.mktemp("console"), upstream) as product, product.worker():
         yield product
 
@@ -157,9 +155,7 @@ def test_profile_is_tried_and_shown_as_platforms_see_it(
     console.look()
 
 
-def test_failed_look_up_is_shown_as_platforms_get_it(
-    console: Seen, upstream: FakeUpstream
-) -> None:
+def test_failed_look_up_is_shown_as_platforms_get_it(console: Seen, upstream: FakeUpstream) -> None:
     page = console.page
     upstream.answers("nobody", reply(404, {"error": "TikTok profile not found"}))
     page.get_by_label("Handle").fill("nobody")
@@ -287,16 +283,19 @@ def test_job_shows_its_progress_and_is_cancelled(console: Seen, upstream: FakeUp
 PAGES = ("/", "/watched", "/subscriptions", "/deliveries", "/webhooks", "/jobs", "/usage")
 
 
-@pytest.mark.parametrize("options", [{"viewport": PHONE}, {"color_scheme": "dark"}], ids=["phone", "dark"])
+@pytest.mark.parametrize(
+    "options", [{"viewport": PHONE}, {"color_scheme": "dark"}], ids=["phone", "dark"]
+)
 def test_every_page_fits_says_what_to_do_and_is_light(
     browser: Browser, product: Product, options: dict[str, object]
 ) -> None:
     """Of a key that has nothing yet: empty states; nothing wider than the screen."""
     with tab(browser, product, **options) as seen:
+        sizes: list[int] = []
+        seen.page.on("requestfinished", lambda r: sizes.append(sum(r.sizes().values())))
         sign_in(seen, "sk_nothing_yet")
         for path in PAGES:
-            sizes: list[int] = []
-            seen.page.on("requestfinished", lambda r: sizes.append(sum(r.sizes().values())))
+            sizes.clear()
             seen.go(path)
             expect(seen.page.locator(".empty")).to_be_visible()
             wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
@@ -304,7 +303,9 @@ def test_every_page_fits_says_what_to_do_and_is_light(
             assert sum(sizes) < FIRST_PAINT_BYTES, path
 
 
-def test_pages_work_without_scripts(browser: Browser, product: Product, upstream: FakeUpstream) -> None:
+def test_pages_work_without_scripts(
+    browser: Browser, product: Product, upstream: FakeUpstream
+) -> None:
     """But for charts and copy buttons, and the check of accessibility, which is a script."""
     upstream.answers("plain", reply(200, profile("plain")))
     with browser.new_context(java_script_enabled=False) as context:

@@ -95,7 +95,7 @@ def over_platforms(
 def page(template: str, status: int = 200, **shown: Any) -> Response:
     """A page of the console."""
     notice = NOTICES.get(request.args.get("notice", ""))
-    framed = {"notice": notice, "here": request.endpoint, **shown}
+    framed = {"notice": notice, "status": status, **shown}
     response = make_response(render_template(f"console/{template}.html", **framed), status)
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Referrer-Policy"] = "same-origin"
@@ -129,7 +129,7 @@ def _failed(error: ConnectorError) -> Response:
 def _refused(error: HTTPException) -> Response | AnyResponse:
     status = error.code or 500
     if status < 400:
-        return error.get_response()  # type: ignore[return-value]  # a redirect of the router's
+        return error.get_response()  # a redirect of the router's
     code, advice = REFUSALS.get(status, ("forbidden", "Open the page again, and send its form."))
     body = {"error": error.description, "error_code": code, "advice": advice}
     return page("error", status, body=body)

@@ -10,8 +10,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from connector.domain.errors import ConnectorError
 from connector.web.console.desk import Desk, back_to, over_platforms, page
-from connector.web.errors import STATUSES, error_body
 from connector.web.console.forms import form_of, given_in_form
+from connector.web.errors import STATUSES, error_body
 from connector.web.hooks import MAX_ID
 from connector.web.inputs import checked
 from connector.web.routes import UseCases

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -36,7 +36,9 @@ class Cell:
     @property
     def make_mapping(self) -> str:
         """As a scenario maps it, from its first module."""
-        return "{{1." + self.key + "[]}}" if isinstance(self.value, list) else "{{1." + self.key + "}}"
+        return (
+            "{{1." + self.key + "[]}}" if isinstance(self.value, list) else "{{1." + self.key + "}}"
+        )
 
 
 def cells(row: Mapping[str, Any], schema: type[Schema]) -> Iterator[Cell]:
@@ -85,9 +87,9 @@ def link(value: str) -> Markup:
     """An address as a link where it leads to the web, else as text: no `javascript:` is ever one."""
     if not value.startswith(("https://", "http://")):
         return escape(value)
-    return Markup('<a href="{0}" rel="noopener noreferrer nofollow" target="_blank">{0}</a>').format(
-        value
-    )
+    return Markup(
+        '<a href="{0}" rel="noopener noreferrer nofollow" target="_blank">{0}</a>'
+    ).format(value)
 
 
 def curl_line(address: str, body: Mapping[str, Any]) -> str:
@@ -98,7 +100,7 @@ def curl_line(address: str, body: Mapping[str, Any]) -> str:
     )
 
 
-FILTERS: Final = {
+FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "link": link,
     "masked_address": masked_address,
     "moment": moment,

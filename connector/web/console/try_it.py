@@ -33,8 +33,7 @@ def add_try_page(routes: Blueprint, use_cases: UseCases, desk: Desk) -> None:
         try:
             row = look_up(checked(schema, given), caller).value
         except ConnectorError as error:
-            status = STATUSES[type(error)]
-            return page("try_it", status, asked=asked, failed=error_body(error), status=status)
+            return page("try_it", STATUSES[type(error)], asked=asked, failed=error_body(error))
         return page("try_it", asked=asked, **_shown(row, asked, caller))
 
     routes.add_url_rule("/", "try_it", empty)
@@ -47,9 +46,7 @@ def _shown(row: dict[str, Any], asked: dict[str, str], caller: Caller) -> dict[s
     words = asked["find"].casefold()
     return {
         "row": row,
-        "cells": [
-            c for c in found if words in f"{c.label} {c.key} {c.value}".casefold()
-        ],
+        "cells": [c for c in found if words in f"{c.label} {c.key} {c.value}".casefold()],
         "count": len(found),
         "curl": curl_line(address, {"handle": asked["handle"]}),
     }

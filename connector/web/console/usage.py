@@ -24,4 +24,3 @@ def add_usage_page(routes: Blueprint, use_cases: UseCases, desk: Desk) -> None:
         return page("usage", usage=by_day, labels=_LABELS, budgets=budgets)
 
     routes.add_url_rule("/usage", "usage", usage)
-
