@@ -90,10 +90,15 @@ def _refusal(error: HTTPException) -> Response:
     return response
 
 
-def _fault(error: Exception) -> Response:
+def fault_body(error: Exception) -> dict[str, Any]:
+    """What is told of a fault of ours, which the log has whole."""
     request_id = g.get("request_id")
     log.exception("request %s failed: %s", request_id, type(error).__name__)
-    return _answer(500, refusal_body(500, "The connector failed unexpectedly.", request_id))
+    return refusal_body(500, "The connector failed unexpectedly.", request_id)
+
+
+def _fault(error: Exception) -> Response:
+    return _answer(500, fault_body(error))
 
 
 def _body(

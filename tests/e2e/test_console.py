@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, 
 
 from tests.e2e.test_instant import KEY, Product, running_product
 from tests.running import FakeUpstream, fake_upstream, reply, until
-from tests.watched import profile
+from tests.watched import MISSING_HANDLE, profile
 
 FIRST_PAINT_BYTES = 100_000
 PHONE = {"width": 375, "height": 800}
@@ -112,11 +112,11 @@ def test_only_a_good_key_comes_in_and_never_comes_out(
 ) -> None:
     """The browser holds a token that no script reads; signed out, it opens nothing."""
     with tab(browser, product) as seen:
-        upstream.answers("", reply(401, {"error": "API key is invalid or missing"}))
+        upstream.answers("None", reply(401, {"error": "API key is invalid or missing"}))
         sign_in(seen, "sk_wrong")
-        expect(seen.page.get_by_role("alert")).to_have_text("API key is invalid or missing.")
+        expect(seen.page.get_by_role("alert")).to_have_text("API key is invalid or missing")
         seen.complaints.clear()  # a 401 is one of the browser's complaints
-        upstream.answers("", reply(400, {"error": "Missing required field: handle"}))
+        upstream.answers("None", reply(400, MISSING_HANDLE))
         sign_in(seen)
         expect(seen.page.get_by_role("heading", name="Try it")).to_be_visible()
         seen.look()
@@ -143,7 +143,7 @@ def test_profile_is_tried_and_shown_as_platforms_see_it(
     expect(page.locator(".counts")).to_contain_text("4,321")
     console.look()
     row = page.locator("#rows tr", has_text="stats_follower_count").first
-    expect(row.locator("th")).to_have_text("Followers")
+    expect(row.locator("th :visible")).to_have_text("Followers")
     page.get_by_text("As Make sees it").click()
     expect(row.locator("code")).to_have_text("{{1.stats_follower_count}}")
     page.get_by_label("Find fields").fill("follower")

@@ -16,7 +16,7 @@ from connector.domain.errors import ConnectorError, InvalidApiKey
 from connector.domain.platforms import PLATFORMS, Platform
 from connector.domain.ports import Clock
 from connector.web.console.session import CSRF_FIELD, form_token
-from connector.web.errors import REFUSALS, STATUSES, error_body
+from connector.web.errors import REFUSALS, STATUSES, error_body, fault_body
 
 T = TypeVar("T")
 PLATFORM_NAMES: Final = {"zapier": "Zapier", "make": "Make", "api": "Plain HTTP"}
@@ -118,6 +118,9 @@ def show_errors(routes: Blueprint) -> None:
     """Errors as pages, with the advice that platforms get."""
     routes.register_error_handler(ConnectorError, _failed)
     routes.register_error_handler(HTTPException, _refused)
+    routes.register_error_handler(
+        Exception, lambda fault: page("error", 500, body=fault_body(fault))
+    )
 
 
 def _failed(error: ConnectorError) -> Response:

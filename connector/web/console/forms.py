@@ -31,7 +31,7 @@ class FormField:
 
 
 def form_of(schema: Schema, given: Mapping[str, Any] | None = None) -> Iterator[FormField]:
-    """The inputs of a form, filled in with what was `given` or with what the schema takes where nothing is."""
+    """The inputs of a form, filled in with what was `given`, else with what counts where nothing is."""
     for name, declared in schema.fields.items():
         default = declared.load_default
         usual = "" if default in (None, missing) or callable(default) else default

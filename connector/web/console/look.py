@@ -63,19 +63,18 @@ def pretty(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
-def moment(value: datetime | str | None) -> Markup:
-    """A time that the page's script puts into the viewer's zone; without it, in UTC."""
-    if value is None or value == "":
+def moment(value: str | float | None) -> Markup:
+    """A time, in ISO 8601 or Unix seconds, that the page's script puts into the viewer's zone.
+
+    Without scripts it stays in UTC.
+    """
+    if value is None:
         return Markup('<span class="none">never</span>')
-    when = datetime.fromisoformat(value) if isinstance(value, str) else value
+    is_text = isinstance(value, str)
+    when = datetime.fromisoformat(value) if is_text else datetime.fromtimestamp(value, UTC)
     exact = when.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     shown = f"{exact[:_MINUTE].replace('T', ' ')} UTC"
     return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(exact, shown)
-
-
-def unix(seconds: int) -> datetime:
-    """The moment so many seconds after 1970 began."""
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def number(value: Any) -> str:
@@ -106,5 +105,4 @@ FILTERS: Final[Mapping[str, Callable[..., Any]]] = {
     "moment": moment,
     "number": number,
     "pretty": pretty,
-    "unix": unix,
 }

@@ -16,7 +16,7 @@ function marks(events) {
     const { ctx, bbox } = chart;
     ctx.save();
     for (const event of events) {
-      const x = chart.valToPos(Date.parse(event.occurred_at) / 1000, "x", true);
+      const x = chart.valToPos(event.occurred_at, "x", true);
       if (x < bbox.left || x > bbox.left + bbox.width) continue;
       ctx.strokeStyle = color(event.event_type === "new_video" ? "--good" : "--bad");
       ctx.setLineDash([4, 4]);
