@@ -70,8 +70,11 @@ def moment(value: str | float | None) -> Markup:
     """
     if value is None:
         return Markup('<span class="none">never</span>')
-    is_text = isinstance(value, str)
-    when = datetime.fromisoformat(value) if is_text else datetime.fromtimestamp(value, UTC)
+    when = (
+        datetime.fromisoformat(value)
+        if isinstance(value, str)
+        else datetime.fromtimestamp(value, UTC)
+    )
     exact = when.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     shown = f"{exact[:_MINUTE].replace('T', ' ')} UTC"
     return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(exact, shown)

@@ -7,8 +7,14 @@ function color(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-function short(value) {
-  return Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 2 }).format(value);
+const whole = new Intl.NumberFormat();
+const compact = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 2 });
+// Counts are whole: no line between two of them.
+const steps = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((n) => n * 10 ** power)).flat();
+
+function labels(values) {
+  const apart = values.length > 1 && values[1] - values[0] >= values[values.length - 1] / 100;
+  return values.map((value) => (apart && value >= 10000 ? compact : whole).format(value));
 }
 
 function marks(events) {
@@ -37,7 +43,7 @@ function draw(place, { looks, events }) {
     height: 190,
     cursor: { y: false },
     scales: { y: { range: (_, low, high) => (low === high ? [low - 1, high + 1] : uPlot.rangeNum(low, high, 0.1, true)) } },
-    axes: [axis, { ...axis, size: 60, values: (_, values) => values.map(short) }],
+    axes: [axis, { ...axis, size: 76, incrs: steps, values: (_, values) => labels(values) }],
     series: [
       {},
       { label: place.parentElement.querySelector("figcaption").textContent.split(":")[0],
