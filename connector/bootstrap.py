@@ -265,6 +265,7 @@ def _connector(
         firing=watching.firing,
         visits=watching.visits,
         watched=watching.watched,
+        picture_of=watching.pictures.of,
         usage_by_day=watching.usage.by_day,
     )
     embedded = not settings.profile_api_url

@@ -6,10 +6,12 @@ import random
 import secrets
 from pathlib import Path
 
+import requests
 from sqlalchemy import Engine, make_url
 
 from connector.adapters.clock import SystemClock
 from connector.adapters.crypto import FernetVault, key_beside
+from connector.adapters.pictures import WebPictures
 from connector.adapters.profiles import ProfileClient
 from connector.adapters.sender import WebhookSender
 from connector.adapters.store.deliveries import Deliveries
@@ -36,6 +38,7 @@ from connector.services.hooks import Hooks
 from connector.services.idempotency import Idempotency
 from connector.services.jobs import Jobs
 from connector.services.lookups import Lookups
+from connector.services.pictures import Pictures
 from connector.services.polling import Polling
 from connector.services.subscribing import Subscribing
 from connector.services.usage import Meter, UsageReport
@@ -44,6 +47,9 @@ from connector.services.watching import Watcher
 from connector.services.webhooks import Webhooks
 from connector.services.working import SWEEP_SECONDS, Worker
 from wire.http import new_session
+
+# A few pages are looked at, not hundreds.
+_PICTURES_AT_ONCE = 8
 
 
 class Watching:
@@ -132,6 +138,14 @@ class Watching:
             vault=self._vault,
             clock=self._clock,
         )
+        self.pictures = Pictures(
+            store=self._known,
+            # Sample data names pictures that are nowhere.
+            source=WebPictures(self._guarded_session(_PICTURES_AT_ONCE))
+            if settings.is_live
+            else None,
+            allow_local=settings.connector_allow_local_callbacks,
+        )
         self.history = History(store=self._history, subscribing=subscribing)
         self.kept_webhooks = KeptWebhooks(engine)
         self.webhooks = Webhooks(
@@ -160,19 +174,13 @@ class Watching:
 
     def worker(self, threads: int) -> Worker:
         """A worker that looks and delivers with so many threads."""
-        allow_local = self._settings.connector_allow_local_callbacks
-        denied = networks_in(self._settings.connector_denied_networks)
-
-        def may_dial(address: str) -> bool:
-            return not is_denied(address, allow_local=allow_local, networks=denied)
-
         courier = Courier(
             store=self._deliveries,
-            sender=WebhookSender(new_session(pool_size=threads, may_dial=may_dial)),
+            sender=WebhookSender(self._guarded_session(threads)),
             vault=self._vault,
             clock=self._clock,
             random=random.random,
-            allow_local=allow_local,
+            allow_local=self._settings.connector_allow_local_callbacks,
         )
         return Worker(
             name=secrets.token_hex(8),
@@ -198,6 +206,16 @@ class Watching:
             threads=threads,
             sweep_seconds=SWEEP_SECONDS if self._settings.connector_broker_url else 0,
         )
+
+    def _guarded_session(self, pool_size: int) -> requests.Session:
+        """A session for addresses that strangers name."""
+        allow_local = self._settings.connector_allow_local_callbacks
+        denied = networks_in(self._settings.connector_denied_networks)
+
+        def may_dial(address: str) -> bool:
+            return not is_denied(address, allow_local=allow_local, networks=denied)
+
+        return new_session(pool_size=pool_size, may_dial=may_dial)
 
 
 def check_keys_open(settings: Settings, engine: Engine) -> None:

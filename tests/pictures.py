@@ -1,4 +1,4 @@
-"""The pictures of the console in the docs: `make pictures` takes them again, of a product with data in it."""
+"""The docs' pictures of the console: `make pictures` takes them again, of a product with data in it."""
 
 from __future__ import annotations
 

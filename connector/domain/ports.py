@@ -16,6 +16,7 @@ from connector.domain.history import Seen
 from connector.domain.idempotency import Attempt, Claim, Remembered
 from connector.domain.jobs import Ended, Failure, Job, KeptRow, NewRow, Task
 from connector.domain.lookups import Known
+from connector.domain.pictures import Picture
 from connector.domain.subscriptions import ClaimedWatch, Look, Subscription, Terms, Told, Watched
 from connector.domain.usage import Asked, Spent
 from connector.domain.webhooks import Standing, Webhook
@@ -372,6 +373,13 @@ class JobStore(Protocol):
 
     def forget(self, before: datetime) -> int:
         """Deletes a few jobs that ended before; how many there were."""
+
+
+class PictureSource(Protocol):
+    """Where pictures are."""
+
+    def fetch(self, url: str) -> Picture | None:
+        """The picture at `url`; null where there is none to be had."""
 
 
 class VisitStore(Protocol):

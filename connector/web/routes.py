@@ -14,6 +14,7 @@ from werkzeug.exceptions import MethodNotAllowed
 from connector.domain.answers import Page, Result
 from connector.domain.callers import Caller
 from connector.domain.deadlines import Deadline
+from connector.domain.pictures import Picture
 from connector.domain.platforms import Platform
 from connector.domain.ports import Clock
 from connector.web.console.session import Visits
@@ -52,6 +53,7 @@ class UseCases:
     firing: Firing
     visits: Visits
     watched: Watched
+    picture_of: Callable[[str, Caller], Picture | None]
     usage_by_day: UsageByDay
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
@@ -19,6 +20,7 @@ from connector.web.console.session import CSRF_FIELD, form_token
 from connector.web.errors import REFUSALS, STATUSES, error_body, fault_body
 
 T = TypeVar("T")
+FILES: Final = Path(__file__).parent / "static"
 PLATFORM_NAMES: Final = {"zapier": "Zapier", "make": "Make", "api": "Plain HTTP"}
 _BY_KEY: Final = {platform.key: platform for platform in PLATFORMS}
 # Where nobody says through which platform.

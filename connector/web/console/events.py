@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
-from connector.domain.errors import ConnectorError
+from connector.domain.errors import ConnectorError, NotFound
 from connector.web.console.desk import Desk, back_to, over_platforms, page
 from connector.web.console.forms import form_of, given_in_form
 from connector.web.errors import STATUSES, error_body
@@ -69,13 +68,16 @@ def _add_subscriptions(routes: Blueprint, use_cases: UseCases, desk: Desk) -> No
         return page("secret", subscription=made, again=True)
 
     def replay_dead(platform: str, subscription_id: str) -> AnyResponse:
-        hooks.replay_dead(desk.caller(platform), subscription_id)
+        caller = desk.caller(platform)
+        hooks.one(subscription_id, caller)
+        hooks.replay_dead(caller, subscription_id)
         return back_to(
             "subscription", "all_replayed", platform=platform, subscription_id=subscription_id
         )
 
     def end(platform: str, subscription_id: str) -> AnyResponse:
-        hooks.unsubscribe(subscription_id, desk.caller(platform))
+        if not hooks.unsubscribe(subscription_id, desk.caller(platform))["deleted"]:
+            raise NotFound
         return back_to("subscriptions", "unsubscribed")
 
     item = "/subscriptions/<any(zapier, make, api):platform>/<subscription_id>"

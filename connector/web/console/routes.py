@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 from flask import Blueprint, Response, g, redirect, request, send_from_directory, url_for
@@ -11,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from connector.domain.errors import InvalidApiKey
 from connector.domain.ports import Clock
-from connector.web.console.desk import Desk, back_to, framing, page, show_errors
+from connector.web.console.desk import FILES, Desk, back_to, framing, page, show_errors
 from connector.web.console.events import add_event_pages
 from connector.web.console.jobs import add_job_pages
 from connector.web.console.look import FILTERS
@@ -23,7 +22,6 @@ from connector.web.console.webhooks import add_webhook_pages
 from connector.web.inputs import checked_key
 from connector.web.routes import UseCases
 
-_FILES: Final = Path(__file__).parent / "static"
 ASSETS: Final = {
     "console.css": "text/css",
     "console.js": "text/javascript",
@@ -89,7 +87,7 @@ def _add_doors(routes: Blueprint, use_cases: UseCases, desk: Desk) -> None:
 def _asset(name: str) -> Response:
     if name not in ASSETS:
         raise NotFound
-    response = send_from_directory(_FILES, name, mimetype=ASSETS[name], conditional=False)
+    response = send_from_directory(FILES, name, mimetype=ASSETS[name], conditional=False)
     response.make_conditional(request)
     return response
 

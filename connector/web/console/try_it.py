@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, send_from_directory
 
 from connector.domain.callers import Caller
 from connector.domain.errors import ConnectorError
-from connector.web.console.desk import OWN, PLATFORM_NAMES, Desk, page
+from connector.web.console.desk import FILES, OWN, PLATFORM_NAMES, Desk, page
 from connector.web.console.look import cells, curl_line
 from connector.web.errors import STATUSES, error_body
 from connector.web.inputs import checked
@@ -24,6 +24,16 @@ def add_try_page(routes: Blueprint, use_cases: UseCases, desk: Desk) -> None:
     def empty() -> Response:
         return page("try_it", asked={"platform": OWN})
 
+    def picture(platform: str, handle: str) -> Response:
+        found = use_cases.picture_of(handle, desk.caller(platform))
+        if found:
+            response = Response(found.content, mimetype=found.kind)
+        else:
+            # No error, which a browser would complain of: there is a letter behind it.
+            response = send_from_directory(FILES, "nobody.svg", mimetype="image/svg+xml")
+        response.headers["Cache-Control"] = "private, max-age=3600"
+        return response
+
     def run() -> Response:
         asked = {name: request.form.get(name, "") for name in ("handle", "platform", "find")}
         if asked["platform"] not in PLATFORM_NAMES:
@@ -37,6 +47,7 @@ def add_try_page(routes: Blueprint, use_cases: UseCases, desk: Desk) -> None:
         return page("try_it", asked=asked, **_shown(row, asked, caller))
 
     routes.add_url_rule("/", "try_it", empty)
+    routes.add_url_rule("/pictures/<any(zapier, make, api):platform>/<handle>", "picture", picture)
     routes.add_url_rule("/", "run_try", run, methods=["POST"])
 
 

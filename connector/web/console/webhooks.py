@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response
 from werkzeug.wrappers import Response as AnyResponse
 
-from connector.domain.errors import ConnectorError
+from connector.domain.errors import ConnectorError, NotFound
 from connector.web.console.desk import Desk, back_to, over_platforms, page
 from connector.web.console.forms import form_of, given_in_form
 from connector.web.errors import STATUSES, error_body
@@ -45,7 +45,8 @@ def add_webhook_pages(routes: Blueprint, use_cases: UseCases, desk: Desk) -> Non
         return page("webhook_made", webhook=made, again=True)
 
     def end(platform: str, webhook_id: str) -> AnyResponse:
-        webhooks.end(webhook_id, desk.caller(platform))
+        if not webhooks.end(webhook_id, desk.caller(platform))["deleted"]:
+            raise NotFound
         return back_to("webhooks", "webhook_ended")
 
     item = "/webhooks/<any(zapier, make, api):platform>/<webhook_id>"
