@@ -78,6 +78,7 @@ def _index(app: Flask) -> dict[str, object]:
     return {
         "about": "Public TikTok profile data as flat fields, for Zapier, Make and plain HTTP.",
         "authentication": "Authorization: Bearer YOUR_KEY, or X-API-Key: YOUR_KEY",
+        "console": "/console/",
         "documentation": "/docs",
         "routes": [
             f"{' or '.join(sorted((rule.methods or set()) - {'HEAD', 'OPTIONS'}))} {rule.rule}"
