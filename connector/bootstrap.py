@@ -277,6 +277,7 @@ def _connector(
         clock=clock,
         max_deadline_seconds=settings.connector_deadline_seconds,
         base_url=settings.connector_base_url,
+        test_key=test_key(settings),
     )
 
 

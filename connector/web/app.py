@@ -34,10 +34,11 @@ def create_app(
     clock: Clock,
     max_deadline_seconds: float,
     base_url: str | None = None,
+    test_key: str | None = None,
 ) -> Flask:
     """The application. `max_deadline_seconds` caps every platform's own deadline.
 
-    `base_url` is its public address, where it is known.
+    `base_url` is its public address, where it is known; `test_key` one that anybody may use.
     """
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
@@ -66,6 +67,7 @@ def create_app(
             clock=clock,
             max_deadline_seconds=max_deadline_seconds,
             base_url=base_url,
+            test_key=test_key,
         )
     )
     app.add_url_rule("/", "index", lambda: jsonify(_index(app)))

@@ -90,6 +90,7 @@ def tab(browser: Browser, product: Product, **options: object) -> Iterator[Seen]
         page.on("console", complain)
         page.on("pageerror", lambda error: seen.complaints.append(str(error)))
         page.on("request", note)
+        page.on("dialog", lambda dialog: (seen.complaints.append("a dialog"), dialog.dismiss()))
         yield seen
 
 
@@ -153,6 +154,62 @@ def test_profile_is_tried_and_shown_as_platforms_see_it(
     expect(page.locator("#json")).to_contain_text('"stats_follower_count": 4321')
     expect(page.locator("#curl")).to_contain_text("YOUR_KEY")
     console.look()
+
+
+SCRIPT = "</script><script>alert(1)</script>"
+IMAGE = '"><img src=x onerror=alert(2)>'
+
+
+def test_what_strangers_wrote_is_text_wherever_it_is_shown(
+    console: Seen, product: Product, upstream: FakeUpstream
+) -> None:
+    """Names, bios, captions, addresses and errors: none of them is markup, script or a link to run."""
+    page = console.page
+    hostile = profile("hostile", videos=1)
+    hostile["user"] |= {
+        "nickname": IMAGE,
+        "signature": SCRIPT,
+        "bioLink": {"link": "javascript:alert(3)"},
+        "avatarThumb": "javascript:alert(4)",
+    }
+    upstream.answers("hostile", reply(200, hostile))
+    page.get_by_label("Handle").fill("hostile")
+    page.get_by_role("button", name="Look up").click()
+    expect(page.get_by_role("heading", name=IMAGE)).to_be_visible()
+    expect(page.locator(".bio")).to_have_text(SCRIPT)
+    expect(page.locator("#rows")).to_contain_text("javascript:alert(3)")
+    console.look()
+    page.get_by_role("button", name="Watch this profile").click()
+    until(lambda: (console.go("/watched/api/hostile"), page.get_by_text(IMAGE).count())[1])
+    console.go("/watched")
+    webhook = product.call("POST", "/api/webhooks", name=IMAGE)
+    assert page.request.post(webhook["url"], form={"handle": SCRIPT}).status == 400
+    console.go("/webhooks")
+    page.get_by_role("link", name=IMAGE).click()
+    expect(page.locator("tbody")).to_contain_text("invalid_handle")
+    console.look()
+    for path in ("/watched", "/webhooks", "/"):
+        console.go(path)
+        assert page.locator("a[href^='javascript']").count() == 0
+    page.get_by_label("Handle").fill(IMAGE)
+    page.get_by_role("button", name="Look up").click()
+    expect(page.get_by_label("Handle")).to_have_value(IMAGE)
+    expect(page.get_by_role("alert")).to_contain_text("invalid_handle")
+
+
+def test_policy_lets_no_inline_script_run(console: Seen) -> None:
+    """So that a mistake in a template is none that strangers can use."""
+    answer = console.page.goto(f"{console.root}/console/")
+    assert answer
+    policy = answer.headers["content-security-policy"]
+    assert "unsafe" not in policy
+    assert policy.startswith("default-src 'none'")
+    console.page.evaluate(
+        "document.body.insertAdjacentHTML('beforeend', '<p onclick=alert(5)>press</p>')"
+    )
+    console.page.get_by_text("press", exact=True).click()
+    assert "a dialog" not in console.complaints
+    assert any("Content Security Policy" in complaint for complaint in console.complaints)
 
 
 def test_failed_look_up_is_shown_as_platforms_get_it(console: Seen, upstream: FakeUpstream) -> None:

@@ -24,10 +24,11 @@ ENDED_AGAIN = {
 }
 # Nobody's: whoever knows a token may fire its webhook; the others are files.
 OPEN = (
-    "/console/pictures/<any(zapier, make, api):platform>/<handle>",
     "/webhooks/<token>",
     "/docs/<name>",
     "/console/static/<name>",
+    # An empty picture, where there is none.
+    "/console/pictures/<any(zapier, make, api):platform>/<handle>",
     "/console/<path:_nowhere>",
 )
 

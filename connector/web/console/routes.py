@@ -34,7 +34,12 @@ ASSETS: Final = {
 
 
 def console_routes(
-    use_cases: UseCases, *, clock: Clock, max_deadline_seconds: float, base_url: str | None
+    use_cases: UseCases,
+    *,
+    clock: Clock,
+    max_deadline_seconds: float,
+    base_url: str | None,
+    test_key: str | None,
 ) -> Blueprint:
     """Everything under `/console`."""
     routes = Blueprint("console", __name__, url_prefix="/console", template_folder="templates")
@@ -48,7 +53,7 @@ def console_routes(
     routes.context_processor(framing)
     for name, shown in FILTERS.items():
         routes.add_app_template_filter(shown, name)
-    _add_doors(routes, use_cases, desk)
+    _add_doors(routes, use_cases, desk, test_key)
     add_try_page(routes, use_cases, desk)
     add_watched_pages(routes, use_cases, desk)
     add_event_pages(routes, use_cases, desk)
@@ -59,11 +64,11 @@ def console_routes(
     return routes
 
 
-def _add_doors(routes: Blueprint, use_cases: UseCases, desk: Desk) -> None:
+def _add_doors(routes: Blueprint, use_cases: UseCases, desk: Desk, test_key: str | None) -> None:
     def sign_in() -> Response | AnyResponse:
         if g.console_key is not None:
             return redirect(url_for("console.try_it"), 303)
-        return page("sign_in", next=way_back(request.args.get("next", "")))
+        return page("sign_in", test_key=test_key, next=way_back(request.args.get("next", "")))
 
     def begin() -> Response | AnyResponse:
         to = way_back(request.form.get("next", ""))
@@ -71,7 +76,7 @@ def _add_doors(routes: Blueprint, use_cases: UseCases, desk: Desk) -> None:
             caller = desk.guest(checked_key(request.form.get("api_key", "")))
             token = use_cases.visits.begin(caller)
         except InvalidApiKey as error:
-            return page("sign_in", 401, next=to, problem=error.message)
+            return page("sign_in", 401, test_key=test_key, next=to, problem=error.message)
         return welcome(redirect(to, 303), token, secure=desk.root.startswith("https:"))
 
     def sign_out() -> AnyResponse:
