@@ -29,6 +29,8 @@ Inputs = Mapping[str, Any]
 _HEAD: Final = tuple(declared_fields(EventHead))
 MAX_ID_CHARACTERS: Final = 250
 TEST_PREFIX: Final = "test:"
+# What a person watches in the console, with no receiver. No platform offers it.
+IN_CONSOLE: Final = "console"
 _STATUS_WORDS: Final = dict(zip((GONE, PRIVATE, FOUND), STATUSES, strict=True))
 _TIME: Final = EventHead(only=["occurred_at"])
 
@@ -180,12 +182,19 @@ def _availability_event(looks: _Looks) -> Event:
     return _event(looks, event_id, happened, lookup_status=status)
 
 
+def _for_console(_inputs: Inputs, looks: _Looks) -> Iterator[Event]:
+    """All that needs no choice: a milestone would have to be named, and counts are kept anyway."""
+    for decide in (_new_videos, _profile_changes, _availability):
+        yield from decide({}, looks)
+
+
 _DECIDE: Final[Mapping[str, Callable[[Inputs, _Looks], Iterator[Event]]]] = {
     "new_video": _new_videos,
     "profile_changed": _profile_changes,
     "follower_milestone": _milestones,
     "stats_snapshot": _snapshots,
     "profile_unavailable": _availability,
+    IN_CONSOLE: _for_console,
 }
 
 

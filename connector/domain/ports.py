@@ -150,7 +150,7 @@ class WatchStore(Protocol):
         """Due watches of one subscription."""
 
     def claim_due(self, now: datetime, *, lease: timedelta, limit: int) -> list[ClaimedWatch]:
-        """Due watches of subscriptions that are delivered."""
+        """Due watches of subscriptions that are delivered, or in the console."""
 
     def claim_one(self, watch_id: int, now: datetime, *, lease: timedelta) -> ClaimedWatch | None:
         """This one, where `claim_due` might claim it."""
@@ -174,6 +174,9 @@ class WatchStore(Protocol):
 
     def give_back(self, connection_id: str, day: str, credits: int) -> None:
         """Returns what was set aside."""
+
+    def spent(self, connection_id: str, day: str) -> int:
+        """Credits spent, or set aside, on a day."""
 
     def watched_by(self, subscription_id: str, now: datetime) -> list[Watched]:
         """What is known of the subscription's profiles."""

@@ -45,7 +45,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Subscription:
-    """One subscription as it is kept. `target_url` is null where it is polled."""
+    """One subscription as it is kept. `target_url` is null where it is polled, or in the console."""
 
     id: str
     connection_id: str
