@@ -16,6 +16,7 @@ from sqlalchemy import (
     Engine,
     and_,
     bindparam,
+    case,
     exists,
     insert,
     or_,
@@ -42,6 +43,7 @@ from connector.domain.events import IN_CONSOLE, Event
 from connector.domain.portraits import Portrait
 from connector.domain.subscriptions import (
     ACTIVE,
+    PAUSED,
     ClaimedWatch,
     Look,
     Terms,
@@ -75,6 +77,7 @@ class Watches:
             select(Watch.id)
             .join(SubscribedWatch, SubscribedWatch.watch_id == Watch.id)
             .where(SubscribedWatch.subscription_id == subscription_id, Watch.due_at <= to_ms(now))
+            .where(_RUNS)
         )
         with reading(self._engine) as session:
             return list(session.execute(query).scalars())
@@ -157,7 +160,7 @@ class Watches:
     def watched_by(self, subscription_id: str, now: datetime) -> list[Watched]:
         """What is known of the subscription's profiles."""
         query = (
-            select(Watch.portrait, Watch.problem, Watch.lease_until)
+            select(Watch.portrait, PROBLEM, Watch.lease_until)
             .join(SubscribedWatch, SubscribedWatch.watch_id == Watch.id)
             .where(SubscribedWatch.subscription_id == subscription_id)
             .order_by(Watch.id)
@@ -175,15 +178,19 @@ BY_WORKERS: Final = and_(
     Subscription.state == ACTIVE,
     or_(Subscription.target_url.is_not(None), Subscription.trigger == IN_CONSOLE),
 )
+_RUNS: Final = Watch.paused_at.is_(None)
+# Kept apart from a pause, which a look that is under way must not end.
+PROBLEM: Final = case((_RUNS, Watch.problem), else_=PAUSED).label("problem")
 
 
 def for_workers() -> ColumnElement[bool]:
-    """Somebody is told of the watch without asking."""
-    return exists().where(
+    """Somebody is told of the watch without asking, and it is not paused."""
+    wanted = exists().where(
         SubscribedWatch.watch_id == Watch.id,
         SubscribedWatch.subscription_id == Subscription.id,
         BY_WORKERS,
     )
+    return and_(wanted, _RUNS)
 
 
 def _awaited() -> ColumnElement[bool]:
@@ -207,10 +214,11 @@ def _due(*wanted: ColumnElement[bool]) -> Any:
 _DUE: Final = _due(_awaited())
 _DUE_ONE: Final = _due(_awaited(), Watch.id == bindparam("of"))
 _DUE_FOR: Final = _due(
+    _RUNS,
     exists().where(
         SubscribedWatch.watch_id == Watch.id,
         SubscribedWatch.subscription_id == bindparam("of"),
-    )
+    ),
 )
 _IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
 _THESE: Final = update(Watch).where(Watch.id.in_(_IDS))
