@@ -39,7 +39,7 @@ from connector.services.jobs import Jobs
 from connector.services.lookups import Lookups
 from connector.services.polling import Polling
 from connector.services.subscribing import Subscribing
-from connector.services.usage import Meter
+from connector.services.usage import Meter, UsageReport
 from connector.services.watching import Watcher
 from connector.services.webhooks import Webhooks
 
@@ -179,6 +179,9 @@ class Watching:
         self.watches = Watches(engine)
         known = KnownProfiles(engine)
         self.meter = Meter(store=UsageCounts(engine), clock=self.clock, daily_budget=key_budget)
+        self.usage = UsageReport(
+            meter=self.meter, profiles=self.profiles, watching_budget=daily_budget
+        )
         self.lookups = Lookups(
             profiles=self.profiles, store=known, meter=self.meter, clock=self.clock
         )

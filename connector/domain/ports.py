@@ -118,6 +118,9 @@ class UsageStore(Protocol):
     def counted(self, connection_id: str, *, month: str) -> dict[str, dict[str, Spent]]:
         """What was spent in a month, by what asked and by day."""
 
+    def counted_since(self, connection_ids: Iterable[str], day: str) -> dict[Asked, Spent]:
+        """What was spent with several connections from a day on."""
+
     def forget(self, before_day: str) -> None:
         """Deletes the counts of earlier days."""
 
