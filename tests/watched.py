@@ -17,8 +17,10 @@ from connector.adapters.store.idempotency import IdempotentRequests
 from connector.adapters.store.jobs import Jobs as KeptJobs
 from connector.adapters.store.lookups import KnownProfiles
 from connector.adapters.store.migrate import MIGRATIONS
+from connector.adapters.store.series import Series
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.usage import UsageCounts
+from connector.adapters.store.watched import WatchedProfiles as KeptWatched
 from connector.adapters.store.watches import Watches
 from connector.adapters.store.webhooks import Webhooks as KeptWebhooks
 from connector.adapters.store.workers import Workers
@@ -40,6 +42,7 @@ from connector.services.lookups import Lookups
 from connector.services.polling import Polling
 from connector.services.subscribing import Subscribing
 from connector.services.usage import Meter, UsageReport
+from connector.services.watched import WatchedProfiles
 from connector.services.watching import Watcher
 from connector.services.webhooks import Webhooks
 
@@ -208,6 +211,16 @@ class Watching:
             watches=self.watches,
             watcher=self.watcher,
             clock=self.clock,
+        )
+        self.watched = WatchedProfiles(
+            store=KeptWatched(engine),
+            kept=Series(engine),
+            watches=self.watches,
+            subscriptions=self.subscriptions,
+            subscribing=self.subscribing,
+            wakeups=self.wakeups,
+            clock=self.clock,
+            daily_budget=daily_budget,
         )
         self.deliveries = Deliveries(engine)
         self.receivers = ToldReceivers()

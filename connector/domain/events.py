@@ -28,6 +28,8 @@ from schemas.video import Video
 Inputs = Mapping[str, Any]
 _HEAD: Final = tuple(declared_fields(EventHead))
 MAX_ID_CHARACTERS: Final = 250
+# Of an id that is longer.
+_KEPT_CHARACTERS: Final = 100
 TEST_PREFIX: Final = "test:"
 # What a person watches in the console, with no receiver. No platform offers it.
 IN_CONSOLE: Final = "console"
@@ -48,6 +50,11 @@ class _Looks:
     before: Portrait
     after: Portrait
     now: datetime
+
+
+def id_prefix(user_id: str | None) -> str:
+    """What the ids of all events of a user begin with, but for tests."""
+    return f"{user_id}:"[:_KEPT_CHARACTERS]
 
 
 def events_between(
@@ -239,7 +246,7 @@ def _follower_change(before: int | None, now: int | None) -> dict[str, int | Non
 def _event(looks: _Looks, event_id: str, event_type: str, **values: Any) -> Event:
     if len(event_id) > MAX_ID_CHARACTERS:
         # Ids of videos are a stranger's words.
-        event_id = f"{event_id[:100]}:{_digest(event_id)}"
+        event_id = f"{event_id[:_KEPT_CHARACTERS]}:{_digest(event_id)}"
     head: dict[str, Any] = {
         **dict.fromkeys(_HEAD),
         "event_id": event_id,

@@ -18,6 +18,7 @@ from connector.domain.jobs import Ended, Failure, Job, KeptRow, NewRow, Task
 from connector.domain.lookups import Known
 from connector.domain.subscriptions import ClaimedWatch, Look, Subscription, Terms, Told, Watched
 from connector.domain.usage import Asked, Spent
+from connector.domain.watched import Counts, Noticed, WatchedProfile
 from connector.domain.webhooks import Standing, Webhook
 
 
@@ -186,6 +187,42 @@ class WatchStore(Protocol):
 
     def told(self, subscription_id: str, *, limit: int, before: int | None) -> list[Told]:
         """The newest events of a subscription, newest first, below the sequence `before`."""
+
+
+class WatchedStore(Protocol):
+    """What a person sees of watches, and changes there."""
+
+    def watch(
+        self, connection_id: str, terms: Terms, *, interval_seconds: int, now: datetime
+    ) -> str:
+        """The id of the console's subscription to one profile, made where there is none."""
+
+    def pause(self, connection_id: str, handle: str, now: datetime) -> None:
+        """Nobody looks from now on."""
+
+    def resume(self, connection_id: str, handle: str, now: datetime) -> int | None:
+        """Ends a pause; the id of the watch, or null where it was not paused."""
+
+    def listed(self, connection_id: str, *, limit: int) -> list[WatchedProfile]:
+        """The connection's watched profiles, by handle."""
+
+    def find(self, connection_id: str, handle: str) -> WatchedProfile | None:
+        """The connection's watched profile with this handle."""
+
+    def intervals(self, connection_id: str) -> list[int]:
+        """The interval, in seconds, of every watch that workers look at."""
+
+
+class SeriesStore(Protocol):
+    """What charts of a watch show."""
+
+    def looks(self, watch_id: int, *, since: datetime, limit: int) -> list[Counts]:
+        """Looks since a moment, oldest first, thinned to `limit`."""
+
+    def noticed(
+        self, watch_id: int, id_prefix: str, *, since: datetime, limit: int
+    ) -> list[Noticed]:
+        """The newest events of a watch, newest first, each once."""
 
 
 class SubscriptionStore(Protocol):
