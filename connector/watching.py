@@ -19,9 +19,11 @@ from connector.adapters.store.history import History as KeptHistory
 from connector.adapters.store.idempotency import IdempotentRequests
 from connector.adapters.store.jobs import Jobs as KeptJobs
 from connector.adapters.store.lookups import KnownProfiles
+from connector.adapters.store.series import Series
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.usage import UsageCounts
 from connector.adapters.store.visits import KeptVisits
+from connector.adapters.store.watched import WatchedProfiles as KeptWatched
 from connector.adapters.store.watches import Watches
 from connector.adapters.store.webhooks import Webhooks as KeptWebhooks
 from connector.adapters.store.workers import Workers
@@ -43,6 +45,7 @@ from connector.services.polling import Polling
 from connector.services.subscribing import Subscribing
 from connector.services.usage import Meter, UsageReport
 from connector.services.visits import Visits
+from connector.services.watched import WatchedProfiles
 from connector.services.watching import Watcher
 from connector.services.webhooks import Webhooks
 from connector.services.working import SWEEP_SECONDS, Worker
@@ -104,6 +107,16 @@ class Watching:
             watches=self._watches,
             watcher=self._watcher,
             clock=self._clock,
+        )
+        self.watched = WatchedProfiles(
+            store=KeptWatched(engine),
+            kept=Series(engine),
+            watches=self._watches,
+            subscriptions=subscriptions,
+            subscribing=subscribing,
+            wakeups=self._wakeups,
+            clock=self._clock,
+            daily_budget=settings.watch_daily_credits,
         )
         self.hooks = Hooks(
             subscriptions=subscriptions,

@@ -27,6 +27,7 @@ MAX_COUNT = 10**15 - 1
 MAX_WORDS = 100
 # A day: what is older was another profile's worth.
 MAX_AGE_SECONDS = 24 * 3600
+MAX_INTERVAL_SECONDS = 30 * 24 * 3600
 FREQUENCIES = {"hourly": "Hourly", "daily": "Daily", "weekly": "Weekly"}
 # A year of looks by the hour; as JSON, a third of what Zapier takes.
 MAX_LOOKS = 10_000
@@ -76,7 +77,7 @@ class WatchInput(Schema):
     poll_interval_seconds = field(
         WholeNumber,
         label="Poll interval", sample=900, load_default=None,
-        validate=validate.Range(1, 30 * 24 * 3600),
+        validate=validate.Range(1, MAX_INTERVAL_SECONDS),
         help="Seconds between two looks at a profile. Empty, or less than allowed: the connector's own.",
     )
 

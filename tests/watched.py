@@ -17,8 +17,10 @@ from connector.adapters.store.idempotency import IdempotentRequests
 from connector.adapters.store.jobs import Jobs as KeptJobs
 from connector.adapters.store.lookups import KnownProfiles
 from connector.adapters.store.migrate import MIGRATIONS
+from connector.adapters.store.series import Series
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.usage import UsageCounts
+from connector.adapters.store.watched import WatchedProfiles as KeptWatched
 from connector.adapters.store.watches import Watches
 from connector.adapters.store.webhooks import Webhooks as KeptWebhooks
 from connector.adapters.store.workers import Workers
@@ -39,7 +41,8 @@ from connector.services.jobs import Jobs
 from connector.services.lookups import Lookups
 from connector.services.polling import Polling
 from connector.services.subscribing import Subscribing
-from connector.services.usage import Meter
+from connector.services.usage import Meter, UsageReport
+from connector.services.watched import WatchedProfiles
 from connector.services.watching import Watcher
 from connector.services.webhooks import Webhooks
 
@@ -179,6 +182,9 @@ class Watching:
         self.watches = Watches(engine)
         known = KnownProfiles(engine)
         self.meter = Meter(store=UsageCounts(engine), clock=self.clock, daily_budget=key_budget)
+        self.usage = UsageReport(
+            meter=self.meter, profiles=self.profiles, watching_budget=daily_budget
+        )
         self.lookups = Lookups(
             profiles=self.profiles, store=known, meter=self.meter, clock=self.clock
         )
@@ -205,6 +211,16 @@ class Watching:
             watches=self.watches,
             watcher=self.watcher,
             clock=self.clock,
+        )
+        self.watched = WatchedProfiles(
+            store=KeptWatched(engine),
+            kept=Series(engine),
+            watches=self.watches,
+            subscriptions=self.subscriptions,
+            subscribing=self.subscribing,
+            wakeups=self.wakeups,
+            clock=self.clock,
+            daily_budget=daily_budget,
         )
         self.deliveries = Deliveries(engine)
         self.receivers = ToldReceivers()

@@ -19,6 +19,7 @@ from connector.domain.lookups import Known
 from connector.domain.pictures import Picture
 from connector.domain.subscriptions import ClaimedWatch, Look, Subscription, Terms, Told, Watched
 from connector.domain.usage import Asked, Spent
+from connector.domain.watched import Counts, Noticed, WatchedProfile
 from connector.domain.webhooks import Standing, Webhook
 
 
@@ -119,6 +120,9 @@ class UsageStore(Protocol):
     def counted(self, connection_id: str, *, month: str) -> dict[str, dict[str, Spent]]:
         """What was spent in a month, by what asked and by day."""
 
+    def counted_since(self, connection_ids: Iterable[str], day: str) -> dict[Asked, Spent]:
+        """What was spent with several connections from a day on."""
+
     def forget(self, before_day: str) -> None:
         """Deletes the counts of earlier days."""
 
@@ -151,7 +155,7 @@ class WatchStore(Protocol):
         """Due watches of one subscription."""
 
     def claim_due(self, now: datetime, *, lease: timedelta, limit: int) -> list[ClaimedWatch]:
-        """Due watches of subscriptions that are delivered."""
+        """Due watches of subscriptions that are delivered, or in the console."""
 
     def claim_one(self, watch_id: int, now: datetime, *, lease: timedelta) -> ClaimedWatch | None:
         """This one, where `claim_due` might claim it."""
@@ -176,11 +180,50 @@ class WatchStore(Protocol):
     def give_back(self, connection_id: str, day: str, credits: int) -> None:
         """Returns what was set aside."""
 
+    def spent(self, connection_id: str, day: str) -> int:
+        """Credits spent, or set aside, on a day."""
+
     def watched_by(self, subscription_id: str, now: datetime) -> list[Watched]:
         """What is known of the subscription's profiles."""
 
     def told(self, subscription_id: str, *, limit: int, before: int | None) -> list[Told]:
         """The newest events of a subscription, newest first, below the sequence `before`."""
+
+
+class WatchedStore(Protocol):
+    """What a person sees of watches, and changes there."""
+
+    def watch(
+        self, connection_id: str, terms: Terms, *, interval_seconds: int, now: datetime
+    ) -> str:
+        """The id of the console's subscription to one profile, made where there is none."""
+
+    def pause(self, connection_id: str, handle: str, now: datetime) -> None:
+        """Nobody looks from now on."""
+
+    def resume(self, connection_id: str, handle: str, now: datetime) -> int | None:
+        """Ends a pause; the id of the watch, or null where it was not paused."""
+
+    def listed(self, connection_id: str, *, limit: int) -> list[WatchedProfile]:
+        """The connection's watched profiles, by handle."""
+
+    def find(self, connection_id: str, handle: str) -> WatchedProfile | None:
+        """The connection's watched profile with this handle."""
+
+    def intervals(self, connection_id: str) -> list[int]:
+        """The interval, in seconds, of every watch that workers look at."""
+
+
+class SeriesStore(Protocol):
+    """What charts of a watch show."""
+
+    def looks(self, watch_id: int, *, since: datetime, limit: int) -> list[Counts]:
+        """Looks since a moment, oldest first, thinned to `limit`."""
+
+    def noticed(
+        self, watch_id: int, id_prefix: str, *, since: datetime, limit: int
+    ) -> list[Noticed]:
+        """The newest events of a watch, newest first, each once."""
 
 
 class SubscriptionStore(Protocol):
