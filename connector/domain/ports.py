@@ -250,9 +250,15 @@ class DeliveryStore(Protocol):
         """This one, where `claim_due` might claim it."""
 
     def complete(
-        self, delivery: ClaimedDelivery, outcome: Outcome, verdict: Verdict, now: datetime
+        self,
+        delivery: ClaimedDelivery,
+        outcome: Outcome,
+        verdict: Verdict,
+        now: datetime,
+        *,
+        milliseconds: int,
     ) -> bool:
-        """Keeps what became of a delivery; false where the claim was lost."""
+        """Keeps a try, and what became of the delivery; false where the claim was lost."""
 
     def listed(
         self, connection_id: str | None, *, state: str | None, limit: int

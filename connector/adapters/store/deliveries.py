@@ -7,10 +7,10 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Engine, bindparam, func, or_, select, update
+from sqlalchemy import BindParameter, Engine, bindparam, func, insert, or_, select, update
 from sqlalchemy import Connection as Session
 
-from connector.adapters.store.tables import Delivery, Event, Subscription
+from connector.adapters.store.tables import Attempt, Delivery, Event, Subscription
 from connector.adapters.store.time import from_ms, to_ms
 from connector.adapters.store.watches import body_of, keep_event
 from connector.domain.deliveries import (
@@ -78,9 +78,18 @@ class Deliveries:
         return [_claimed(row, token) for row in rows]
 
     def complete(
-        self, delivery: ClaimedDelivery, outcome: Outcome, verdict: Verdict, now: datetime
+        self,
+        delivery: ClaimedDelivery,
+        outcome: Outcome,
+        verdict: Verdict,
+        now: datetime,
+        *,
+        milliseconds: int,
     ) -> bool:
-        """Keeps what became of a delivery; false, and nothing kept, where the claim was lost."""
+        """Keeps a try, which ended now, and what became of the delivery.
+
+        False, and nothing kept, where the claim was lost.
+        """
         values = {
             "state": verdict.state,
             "due_at": to_ms(verdict.due_at),
@@ -92,10 +101,19 @@ class Deliveries:
             "updated_at": to_ms(now),
         }
         ours = {"of": delivery.sequence, "token": delivery.token, **values}
+        tried = {
+            "sequence": delivery.sequence,
+            "tried_at": to_ms(now) - milliseconds,
+            "status": outcome.status,
+            "error": outcome.error,
+            "answer": outcome.answer,
+            "milliseconds": milliseconds,
+        }
 
         def keep(session: Session) -> bool:
             if session.execute(_OURS, ours).rowcount == 0:
                 return False
+            session.execute(_TRIED, tried)
             _keep_health(session, delivery, outcome, verdict, to_ms(now))
             return True
 
@@ -273,6 +291,7 @@ _CLAIMED: Final = (
 _OURS: Final = update(Delivery).where(
     Delivery.sequence == bindparam("of"), Delivery.claim_token == bindparam("token")
 )
+_TRIED: Final = insert(Attempt)
 
 
 def _last_test(subscription_id: str) -> Any:
