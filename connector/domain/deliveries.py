@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 PENDING: Final = "pending"
 DELIVERED: Final = "delivered"
@@ -112,6 +112,17 @@ class Try:
     status: int | None
     error: str | None
     answer: str | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class KeptDelivery:
+    """A delivery with what is sent, where to, and its newest tries, the newest first."""
+
+    state: DeliveryState
+    target_url: str = field(repr=False)
+    webhook_id: str
+    body: Mapping[str, Any] = field(repr=False)
+    tries: Sequence[Try]
 
 
 def beginning_of(body: bytes) -> str | None:
