@@ -221,3 +221,17 @@ class DeliveriesInput(Schema):
         choices=DELIVERY_STATES,
         help="Only deliveries in this state. Empty: all.",
     )
+    subscription_id = field(
+        Identifier,
+        label="Subscription ID", sample="2b1f0c9e6a5d4e7f8a9b0c1d2e3f4a5b", load_default=None,
+        help="Only deliveries of this subscription. Empty: all.",
+    )
+
+
+class ReplayInput(Schema):
+    """Which dead deliveries are sent again."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    subscription_id = declared_fields(DeliveriesInput)["subscription_id"]

@@ -106,8 +106,10 @@ class Sent:
 class ToldReceivers:
     """Receivers that answer what they are told, by target; 200 unless told otherwise."""
 
+    clock: ToldClock
     answers: dict[str, Outcome] = field(default_factory=dict)
     sent: list[Sent] = field(default_factory=list)
+    takes_seconds: float = 0
 
     def send(
         self,
@@ -120,6 +122,7 @@ class ToldReceivers:
     ) -> Outcome:
         assert secrets
         self.sent.append(Sent(target_url, json.loads(body), webhook_id))
+        self.clock.sleep(self.takes_seconds)
         return self.answers.get(target_url, Outcome(200))
 
 
@@ -223,7 +226,7 @@ class Watching:
             daily_budget=daily_budget,
         )
         self.deliveries = Deliveries(engine)
-        self.receivers = ToldReceivers()
+        self.receivers = ToldReceivers(self.clock)
         self.courier = Courier(
             store=self.deliveries,
             sender=self.receivers,

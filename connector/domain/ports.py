@@ -9,7 +9,13 @@ from typing import Any, Literal, Protocol
 
 from connector.domain.answers import Answer, RateLimit
 from connector.domain.deadlines import Deadline
-from connector.domain.deliveries import ClaimedDelivery, DeliveryState, Outcome, Verdict
+from connector.domain.deliveries import (
+    ClaimedDelivery,
+    DeliveryState,
+    KeptDelivery,
+    Outcome,
+    Verdict,
+)
 from connector.domain.errors import ConnectorError
 from connector.domain.events import Event
 from connector.domain.history import Seen
@@ -251,6 +257,9 @@ class SubscriptionStore(Protocol):
     def find(self, connection_id: str, subscription_id: str) -> Subscription | None:
         """The connection's subscription with this id."""
 
+    def owns(self, connection_id: str, subscription_id: str) -> bool:
+        """Whether it is the connection's, also where it carries a webhook's rows or a job's callback."""
+
     def delivered(self, connection_id: str) -> list[Subscription]:
         """The connection's subscriptions that have a target."""
 
@@ -294,14 +303,28 @@ class DeliveryStore(Protocol):
         """This one, where `claim_due` might claim it."""
 
     def complete(
-        self, delivery: ClaimedDelivery, outcome: Outcome, verdict: Verdict, now: datetime
+        self,
+        delivery: ClaimedDelivery,
+        outcome: Outcome,
+        verdict: Verdict,
+        now: datetime,
+        *,
+        milliseconds: int,
     ) -> bool:
-        """Keeps what became of a delivery; false where the claim was lost."""
+        """Keeps a try, and what became of the delivery; false where the claim was lost."""
 
     def listed(
-        self, connection_id: str | None, *, state: str | None, limit: int
+        self,
+        connection_id: str | None,
+        *,
+        state: str | None,
+        limit: int,
+        subscription_id: str | None = None,
     ) -> list[DeliveryState]:
-        """The newest deliveries, of one connection or of all."""
+        """The newest deliveries, of one connection or of all; of one subscription, where it is given."""
+
+    def find(self, connection_id: str, sequence: int, *, tries: int) -> KeptDelivery | None:
+        """The connection's delivery, with its newest `tries`."""
 
     def test(
         self, subscription_id: str, event: Event, now: datetime, *, pause: timedelta
@@ -313,6 +336,11 @@ class DeliveryStore(Protocol):
 
     def replay(self, sequence: int, now: datetime, *, connection_id: str | None = None) -> bool:
         """Sends a delivery again; false where there is none that has ended."""
+
+    def replay_dead(
+        self, connection_id: str, now: datetime, *, subscription_id: str | None, limit: int
+    ) -> tuple[list[int], int]:
+        """Sends up to `limit` dead deliveries again; which, and how many are left."""
 
 
 class WebhookStore(Protocol):

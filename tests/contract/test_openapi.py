@@ -32,7 +32,17 @@ from schemas.errors import ErrorBody
 from schemas.events import Change, EventRow
 from schemas.fields import declared_fields
 from schemas.history import HistoryRow
-from schemas.hooks import DeliveryRow, Hook, HookEnd, HookInput, ReplayResult
+from schemas.hooks import (
+    Attempt,
+    Delivery,
+    DeliveryRow,
+    Hook,
+    HookEnd,
+    HookInput,
+    ReplayedDead,
+    ReplayResult,
+)
+from schemas.inputs import ReplayInput
 from schemas.universal import Choice
 from schemas.video import Video
 from schemas.webhooks import Accepted, RotateInput, Webhook, WebhookEnd, WebhookInput
@@ -44,10 +54,11 @@ WITHOUT_ENDPOINT = published_document(CATALOG, with_endpoint=False)
 ENDPOINT_PATH = profile_api.app.PATH
 
 INPUTS = [item.input for item in (*CATALOG, CATALOG.universal)]
-INPUTS += [HookInput, WebhookInput, RotateInput]
+INPUTS += [HookInput, ReplayInput, WebhookInput, RotateInput]
 OUTPUTS = [item.output for item in (*CATALOG, CATALOG.universal)]
 OUTPUTS += [CATALOG.connection.output, Account, Choice, ErrorBody, Video, EventRow, Change]
-OUTPUTS += [Hook, HookEnd, DeliveryRow, ReplayResult, HistoryRow, Webhook, WebhookEnd, Accepted]
+OUTPUTS += [Hook, HookEnd, DeliveryRow, Delivery, Attempt, ReplayResult, ReplayedDead, HistoryRow]
+OUTPUTS += [Webhook, WebhookEnd, Accepted]
 
 
 def named(schema: type[Schema]) -> str:

@@ -195,16 +195,45 @@ def test_hooks_fit(server: Server, document: Document, key: dict[str, str], plat
     one = f"{hooks}/{made['id']}"
     asked = [
         (200, "GET", hooks),
+        (200, "GET", one),
+        (404, "GET", f"{hooks}/nobody"),
         (200, "POST", f"{one}/rotate"),
         (404, "POST", f"{hooks}/nobody/rotate"),
         (200, "POST", f"{one}/test"),
         (429, "POST", f"{one}/test"),
         (404, "POST", f"{hooks}/nobody/test"),
         (200, "GET", f"/{platform}/deliveries"),
-        (200, "DELETE", one),
+        (200, "GET", f"/{platform}/deliveries?state=pending&subscription_id={made['id']}"),
+        (404, "GET", f"/{platform}/deliveries?subscription_id=nobody"),
+        (400, "GET", f"/{platform}/deliveries?state=lost"),
+        (200, "POST", f"/{platform}/deliveries/replay"),
+        (200, "POST", f"/{platform}/deliveries/replay?subscription_id={made['id']}"),
+        (404, "POST", f"/{platform}/deliveries/replay?subscription_id=nobody%00"),
+        (404, "GET", f"/{platform}/deliveries/{2**63 - 1}"),
+        (404, "GET", f"/{platform}/deliveries/{2**63}"),
+        (404, "GET", f"/{platform}/deliveries/x"),
     ]
     for status, method, path in asked:
         assert ask(server, document, method, path, headers=key).status_code == status
+    of_it = f"/{platform}/deliveries?subscription_id={made['id']}"
+    found = ask(server, document, "GET", of_it, headers=key).json()
+    (row,) = found["items"] if platform == "make" else found
+    delivery = f"/{platform}/deliveries/{row['id']}"
+    whole = ask(server, document, "GET", delivery, headers=key).json()
+    assert whole["body"]["event_id"] == row["event_id"]
+    assert given["target_url"] not in str(whole)
+    stranger = {"X-API-Key": server.new_key()[0]}
+    for status, method, path, headers in (
+        (404, "GET", one, stranger),
+        (404, "GET", delivery, stranger),
+        (404, "GET", of_it, stranger),
+        (404, "POST", f"/{platform}/deliveries/replay?subscription_id={made['id']}", stranger),
+        (401, "GET", delivery, {"X-API-Key": "sk_unknown"}),
+        (401, "POST", f"/{platform}/deliveries/replay", {"X-API-Key": "sk_unknown"}),
+        (200, "DELETE", one, key),
+        (404, "GET", delivery, key),
+    ):
+        assert ask(server, document, method, path, headers=headers).status_code == status
 
 
 @platforms
