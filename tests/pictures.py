@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import click
 from playwright.sync_api import Page, sync_playwright
 from sqlalchemy import func, insert, select, update
 
@@ -20,6 +21,10 @@ from tests.watched import profile
 from wire.database import open_engine, writing
 
 FOLDER = ROOT / "docs" / "images"
+IN_DOCS = (
+    *("try-desk", "profile-desk", "delivery-desk", "usage-desk"),
+    *("try-phone", "profile-phone", "deliveries-phone"),
+)
 SIZES = {"desk": {"width": 1280, "height": 860}, "phone": {"width": 390, "height": 844}}
 NAME = "adalovelace"
 FOLLOWERS = 41_200
@@ -106,11 +111,12 @@ def _looks(watch_id: int, now: datetime) -> Iterator[dict[str, object]]:
         }
 
 
-def take(page: Page, root: str, size: str) -> None:
-    """Every page once, as far as it fits on a screen."""
+def take(page: Page, root: str, size: str, elsewhere: Path | None) -> None:
+    """Every page once, as far as it fits on a screen; only those in the docs, or all `elsewhere`."""
 
     def picture(name: str) -> None:
-        page.screenshot(path=FOLDER / f"console-{name}-{size}.png")
+        if elsewhere or f"{name}-{size}" in IN_DOCS:
+            page.screenshot(path=(elsewhere or FOLDER) / f"console-{name}-{size}.png")
 
     page.goto(f"{root}/console/")
     picture("sign-in")
@@ -133,9 +139,13 @@ def take(page: Page, root: str, size: str) -> None:
             picture(name.removesuffix("s") if name != "deliveries" else "delivery")
 
 
-def main() -> None:
-    """Takes them all."""
-    FOLDER.mkdir(exist_ok=True)
+@click.command()
+@click.option(
+    "--all", "elsewhere", type=click.Path(path_type=Path), help="Every page, to this folder."
+)
+def main(elsewhere: Path | None) -> None:
+    """Take the docs' pictures of the console."""
+    (elsewhere or FOLDER).mkdir(exist_ok=True)
     with (
         fake_upstream() as upstream,
         fake_upstream() as receiver,
@@ -152,7 +162,7 @@ def main() -> None:
         for size, viewport in SIZES.items():
             scheme = "dark" if size == "phone" else "light"
             with chromium.new_context(viewport=viewport, color_scheme=scheme) as context:  # type: ignore[arg-type]
-                take(context.new_page(), product.server.url, size)
+                take(context.new_page(), product.server.url, size, elsewhere)
         chromium.close()
 
 

@@ -20,6 +20,8 @@ from tests.watched import MISSING_HANDLE, profile
 
 FIRST_PAINT_BYTES = 100_000
 PHONE = {"width": 375, "height": 800}
+# A page that shows progress looks again every few seconds.
+expect.set_options(timeout=30_000)
 DESK = {"width": 1280, "height": 900}
 
 
