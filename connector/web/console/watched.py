@@ -77,8 +77,8 @@ def add_watched_pages(routes: Blueprint, use_cases: UseCases, desk: Desk) -> Non
     routes.add_url_rule("/watched", "watch", watch, methods=["POST"])
     routes.add_url_rule(item, "profile", one)
     for name, what, notice in (
-        ("pause", watched.pause, "paused"),
-        ("resume", watched.resume, "resumed"),
-        ("stop", watched.stop, "stopped"),
+        ("pause", lambda handle, caller: watched.pause(handle, caller), "paused"),
+        ("resume", lambda handle, caller: watched.resume(handle, caller), "resumed"),
+        ("stop", lambda handle, caller: watched.stop(handle, caller), "stopped"),
     ):
         routes.add_url_rule(f"{item}/{name}", name, doing(what, notice), methods=["POST"])
