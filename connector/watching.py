@@ -33,6 +33,7 @@ from connector.domain.errors import Unreadable
 from connector.domain.ports import Wakeups
 from connector.domain.targets import is_denied
 from connector.services.batching import Batcher
+from connector.services.calls import Calls
 from connector.services.delivering import Courier
 from connector.services.firing import Firing
 from connector.services.history import Forgetting, History
@@ -177,6 +178,7 @@ class Watching:
             wakeups=self._wakeups,
             clock=self._clock,
             jobs=self.jobs,
+            calls=Calls(store=self.kept_webhooks, clock=self._clock),
             max_deadline_seconds=settings.connector_deadline_seconds,
             allow_local=settings.connector_allow_local_callbacks,
         )

@@ -33,6 +33,7 @@ from connector.domain.errors import ConnectorError, ProfileNotFound
 from connector.domain.platforms import PLATFORMS
 from connector.domain.ports import Due
 from connector.services.batching import Batcher
+from connector.services.calls import Calls
 from connector.services.delivering import Courier
 from connector.services.firing import Firing
 from connector.services.history import Forgetting, History
@@ -280,6 +281,7 @@ class Watching:
             wakeups=self.wakeups,
             clock=self.clock,
             jobs=self.jobs,
+            calls=Calls(store=kept_webhooks, clock=self.clock),
             max_deadline_seconds=60,
             allow_local=False,
         )

@@ -25,8 +25,12 @@ from connector.domain.lookups import Known
 from connector.domain.pictures import Picture
 from connector.domain.subscriptions import ClaimedWatch, Look, Subscription, Terms, Told, Watched
 from connector.domain.usage import Asked, Spent
+<<<<<<< HEAD
 from connector.domain.watched import Counts, Noticed, WatchedProfile
 from connector.domain.webhooks import Standing, Webhook
+=======
+from connector.domain.webhooks import Call, Standing, Webhook
+>>>>>>> tries
 
 
 class Clock(Protocol):
@@ -374,6 +378,12 @@ class WebhookStore(Protocol):
 
     def give_back(self, webhook_id: str, day: str, credits: int) -> None:
         """Returns what was set aside."""
+
+    def keep_call(self, webhook_id: str, call: Call, *, a_minute: int | None) -> None:
+        """Keeps a call; of those without a handle and with its error, so many a minute."""
+
+    def calls(self, webhook_id: str) -> list[Call]:
+        """The newest calls, newest first."""
 
 
 class HistoryStore(Protocol):

@@ -45,7 +45,7 @@ from schemas.hooks import (
 from schemas.inputs import ReplayInput
 from schemas.universal import Choice
 from schemas.video import Video
-from schemas.webhooks import Accepted, RotateInput, Webhook, WebhookEnd, WebhookInput
+from schemas.webhooks import Accepted, RotateInput, Webhook, WebhookCall, WebhookEnd, WebhookInput
 from tests.documented import METHODS, check_value, operations, resolve
 from wire.database import open_engine
 
@@ -58,7 +58,7 @@ INPUTS += [HookInput, ReplayInput, WebhookInput, RotateInput]
 OUTPUTS = [item.output for item in (*CATALOG, CATALOG.universal)]
 OUTPUTS += [CATALOG.connection.output, Account, Choice, ErrorBody, Video, EventRow, Change]
 OUTPUTS += [Hook, HookEnd, DeliveryRow, Delivery, Attempt, ReplayResult, ReplayedDead, HistoryRow]
-OUTPUTS += [Webhook, WebhookEnd, Accepted]
+OUTPUTS += [Webhook, WebhookCall, WebhookEnd, Accepted]
 
 
 def named(schema: type[Schema]) -> str:

@@ -113,6 +113,12 @@ def test_webhooks_fit(
     item = f"{root}/{made['id']}"
     ask(server, document, "GET", root, headers=key)
     ask(server, document, "GET", item, headers=key)
+
+    def calls_of(webhook: str) -> list[dict[str, Any]]:
+        found = ask(server, document, "GET", f"{webhook}/calls", headers=key).json()
+        calls: list[dict[str, Any]] = found["items"] if platform == "make" else found
+        return calls
+
     path = urlsplit(made["url"]).path
     assert ask(server, document, "POST", path, json={"user": "ada"}).status_code == 200
     assert ask(server, document, "GET", f"{path}?handle=ada").status_code == 200
@@ -125,7 +131,21 @@ def test_webhooks_fit(
     for handle, reserved in RESERVED.items():
         answer = ask(server, document, "POST", path, data=handle)
         assert answer.status_code >= 400, reserved
+    once = {"data": "@ada", "headers": {"Idempotency-Key": "once"}}
+    before = len(calls_of(item))
+    fired_twice = [requests.post(server.url + path, timeout=60, **once) for _ in range(2)]
+    assert fired_twice[1].headers["Idempotent-Replayed"] == "true"
+    assert len(calls_of(item)) == before + 1
+    ask(server, document, "POST", path, data="{", headers={"Content-Type": "application/json"})
+    again = {"data": "@bo", "headers": {"Idempotency-Key": "once"}}
+    assert ask(server, document, "POST", path, **again).status_code == 422
+    newest = [(call["handle"], call["error_code"]) for call in calls_of(item)[:3]]
+    assert newest == [(None, "idempotency_key_reused"), (None, "invalid_input"), ("ada", None)]
+    stranger = {"X-API-Key": server.new_key()[0]}
     refusals: list[tuple[int, str, str, dict[str, Any]]] = [
+        (404, "GET", f"{item}/calls", {"headers": stranger}),
+        (404, "GET", f"{root}/x/calls", {"headers": key}),
+        (401, "GET", f"{item}/calls", {"headers": {"X-API-Key": "sk_unknown"}}),
         (400, "POST", path, {"json": {}}),
         (401, "POST", urlsplit(forwarding["url"]).path, {"data": "@ada"}),
         (404, "GET", f"{root}/x", {"headers": key}),

@@ -30,7 +30,7 @@ from schemas.inputs import DeliveriesInput, HistoryInput, PageInput, ReplayInput
 from schemas.jobs import BatchRow, Job, JobRowsInput
 from schemas.universal import Choice
 from schemas.usage import Usage
-from schemas.webhooks import RotateInput, Webhook, WebhookEnd, WebhookInput
+from schemas.webhooks import RotateInput, Webhook, WebhookCall, WebhookEnd, WebhookInput
 
 _UPSTREAM: Final = (
     errors.InvalidApiKey,
@@ -86,6 +86,7 @@ def platform_paths(
             "get": writer.webhook(),
             "delete": writer.end_webhook(),
         },
+        f"{root}/webhooks/{{webhook_id}}/calls": {"get": writer.webhook_calls()},
         f"{root}/webhooks/{{webhook_id}}/rotate": {"post": writer.rotate_webhook()},
         f"{root}/deliveries": {"get": writer.deliveries()},
         f"{root}/deliveries/replay": {"post": writer.replay_dead()},
@@ -416,6 +417,19 @@ class _Writer:
             **self._reads_query(_in_path("webhook_id", _TEXT)),
             "responses": {
                 "200": self._own("The webhook.", Webhook),
+                **self.responses.of(404, *EVERYWHERE, errors=(errors.NotFound, *_UPSTREAM)),
+            },
+        }
+
+    def webhook_calls(self) -> dict[str, Any]:
+        return {
+            **self._head("webhook_calls", "List a webhook's calls"),
+            "description": "The newest 50 requests to its address, newest first, also refused ones. Of"
+            " those beyond its limit one a minute is kept, and of those that were not let in for another"
+            " reason, ten. One that was answered again by its key or its message's id is none.",
+            **self._reads_query(_in_path("webhook_id", _TEXT)),
+            "responses": {
+                "200": self._own_list("The calls.", WebhookCall),
                 **self.responses.of(404, *EVERYWHERE, errors=(errors.NotFound, *_UPSTREAM)),
             },
         }
