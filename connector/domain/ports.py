@@ -25,12 +25,8 @@ from connector.domain.lookups import Known
 from connector.domain.pictures import Picture
 from connector.domain.subscriptions import ClaimedWatch, Look, Subscription, Terms, Told, Watched
 from connector.domain.usage import Asked, Spent
-<<<<<<< HEAD
 from connector.domain.watched import Counts, Noticed, WatchedProfile
-from connector.domain.webhooks import Standing, Webhook
-=======
 from connector.domain.webhooks import Call, Standing, Webhook
->>>>>>> tries
 
 
 class Clock(Protocol):
