@@ -300,6 +300,8 @@ def test_webhook_is_made_fired_and_ended(console: Seen, upstream: FakeUpstream) 
     page = console.page
     upstream.answers("fired", reply(200, profile("fired")))
     console.go("/webhooks")
+    # It is open where there is no webhook yet.
+    page.evaluate("document.querySelector('details.card').open = true")
     page.get_by_label("Name", exact=True).fill("Sign-up form")
     page.get_by_role("button", name="Make it").click()
     url = page.locator("#url").inner_text()

@@ -14,14 +14,23 @@ from werkzeug.wrappers import Response as AnyResponse
 from connector.domain.callers import Caller
 from connector.domain.deadlines import Deadline
 from connector.domain.errors import ConnectorError, InvalidApiKey
+from connector.domain.jobs import CALLBACK
 from connector.domain.platforms import PLATFORMS, Platform
 from connector.domain.ports import Clock
+from connector.domain.webhooks import CARRIER
 from connector.web.console.session import CSRF_FIELD, form_token
 from connector.web.errors import REFUSALS, STATUSES, error_body, fault_body
+from schemas.catalog import CATALOG
 
 T = TypeVar("T")
 FILES: Final = Path(__file__).parent / "static"
 PLATFORM_NAMES: Final = {"zapier": "Zapier", "make": "Make", "api": "Plain HTTP"}
+# By what a subscription is kept under: those that carry no trigger's events have names too.
+_TRIGGERS: Final = {
+    CARRIER: "Row of a webhook",
+    CALLBACK: "End of a job",
+    **{trigger.key: trigger.label for trigger in CATALOG.triggers},
+}
 _BY_KEY: Final = {platform.key: platform for platform in PLATFORMS}
 # Where nobody says through which platform.
 OWN: Final = "api"
@@ -145,6 +154,7 @@ def framing() -> dict[str, Any]:
     return {
         "pages": PAGES,
         "platform_names": PLATFORM_NAMES,
+        "triggers": _TRIGGERS,
         "csrf_field": CSRF_FIELD,
         "form_token": form_token,
         "signed_in": g.get("console_key") is not None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as AnyResponse
@@ -14,10 +14,8 @@ from connector.web.errors import STATUSES, error_body
 from connector.web.hooks import MAX_ID
 from connector.web.inputs import checked
 from connector.web.routes import UseCases
-from schemas.catalog import CATALOG, WATCH_PROFILE
+from schemas.catalog import WATCH_PROFILE
 from schemas.inputs import DELIVERY_STATES
-
-_TRIGGERS: Final = {trigger.key: trigger.label for trigger in CATALOG.triggers}
 
 
 def add_event_pages(routes: Blueprint, use_cases: UseCases, desk: Desk) -> None:
@@ -35,7 +33,6 @@ def _add_subscriptions(routes: Blueprint, use_cases: UseCases, desk: Desk) -> No
             "subscriptions",
             status,
             subscriptions=over_platforms(desk, hooks.listed),
-            triggers=_TRIGGERS,
             form=list(form_of(schema, given)),
             **shown,
         )
@@ -56,7 +53,6 @@ def _add_subscriptions(routes: Blueprint, use_cases: UseCases, desk: Desk) -> No
             subscription=hooks.one(subscription_id, caller),
             deliveries=hooks.on_their_way(None, caller, subscription_id=subscription_id),
             platform=platform,
-            triggers=_TRIGGERS,
         )
 
     def test(platform: str, subscription_id: str) -> AnyResponse:
@@ -102,7 +98,7 @@ def _add_deliveries(routes: Blueprint, use_cases: UseCases, desk: Desk) -> None:
         if delivery_id > MAX_ID:
             raise NotFound
         found = hooks.delivery(delivery_id, desk.caller(platform))
-        return page("delivery", delivery=found, platform=platform, triggers=_TRIGGERS)
+        return page("delivery", delivery=found, platform=platform)
 
     def replay(platform: str, delivery_id: int) -> AnyResponse:
         if delivery_id > MAX_ID:

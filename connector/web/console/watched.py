@@ -13,12 +13,10 @@ from connector.domain.errors import ConnectorError
 from connector.web.console.desk import Desk, back_to, over_platforms, page
 from connector.web.errors import STATUSES, error_body
 from connector.web.routes import UseCases
-from schemas.catalog import CATALOG
 
 INTERVALS: Final = {900: "15 minutes", 3600: "hour", 21600: "6 hours", 86400: "day"}
 SPANS: Final = {1: "A day", 7: "A week", 30: "A month", 365: "A year"}
 _WEEK: Final = 7
-_TRIGGERS: Final = {trigger.key: trigger.label for trigger in CATALOG.triggers}
 
 
 def add_watched_pages(routes: Blueprint, use_cases: UseCases, desk: Desk) -> None:
@@ -32,7 +30,6 @@ def add_watched_pages(routes: Blueprint, use_cases: UseCases, desk: Desk) -> Non
             profiles=over_platforms(desk, watched.listed),
             budgets=[watched.budget(caller) for caller in desk.callers()],
             intervals=INTERVALS,
-            triggers=_TRIGGERS,
             **shown,
         )
 
@@ -60,7 +57,6 @@ def add_watched_pages(routes: Blueprint, use_cases: UseCases, desk: Desk) -> Non
             platform=platform,
             days=days,
             spans=SPANS,
-            triggers=_TRIGGERS,
         )
 
     def doing(what: Callable[[str, Caller], object], notice: str) -> Callable[..., AnyResponse]:
