@@ -8,7 +8,7 @@ ON_GEVENT := errors get_profile hostile_callers hostile_upstream idempotency mon
 PEERS := benchmarks/peers/node_modules/sqlite3/build/Release/node_sqlite3.node
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test soak bench bench-peers check platforms tools
+.PHONY: help run test soak bench bench-peers check pictures platforms tools
 .DEFAULT_GOAL := help
 
 help: ## say what can be made
@@ -41,6 +41,9 @@ check: .venv/installed-dev ## types, style and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+pictures: tools .venv/installed-dev ## take the pictures of the console in docs/images again
+	$(BIN)/python -m tests.pictures
 
 platforms: .venv/installed ## write again what is generated from the catalog
 	@$(BIN)/python -m connector export

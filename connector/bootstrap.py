@@ -263,6 +263,10 @@ def _connector(
         history=watching.history,
         webhooks=watching.webhooks,
         firing=watching.firing,
+        visits=watching.visits,
+        watched=watching.watched,
+        picture_of=watching.pictures.of,
+        usage_by_day=watching.usage.by_day,
     )
     embedded = not settings.profile_api_url
     return create_app(
@@ -273,6 +277,7 @@ def _connector(
         clock=clock,
         max_deadline_seconds=settings.connector_deadline_seconds,
         base_url=settings.connector_base_url,
+        test_key=test_key(settings),
     )
 
 

@@ -20,7 +20,7 @@ from connector.exports.documents import (
 )
 from connector.exports.make import make_label, render_make
 from connector.exports.make_promises import lost_in
-from connector.exports.zapier import render_zapier, title_case
+from connector.exports.zapier import render_zapier
 from connector.exports.zapier_promises import broken_promises
 from connector.web import errors
 from schemas.catalog import CATALOG, Action, Catalog
@@ -28,6 +28,7 @@ from schemas.events import EventHead
 from schemas.history import HistoryRow
 from schemas.hooks import Hook
 from schemas.jobs import BatchHead, Job
+from schemas.titles import title_case
 from schemas.video import Video
 from schemas.webhooks import Webhook, WebhookInput
 

@@ -26,7 +26,8 @@ Try it:
   {curl}
 
 Next:
-  {address}/docs   every route, to read and to try
+  {address}/console   pages to try, watch and see what was sent
+  {address}/docs      every route, to read and to try
   README.md and docs/    fields, errors, guides for Zapier, Make and plain HTTP
   Ctrl-C                 stops everything
 """

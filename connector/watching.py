@@ -6,10 +6,12 @@ import random
 import secrets
 from pathlib import Path
 
+import requests
 from sqlalchemy import Engine, make_url
 
 from connector.adapters.clock import SystemClock
 from connector.adapters.crypto import FernetVault, key_beside
+from connector.adapters.pictures import WebPictures
 from connector.adapters.profiles import ProfileClient
 from connector.adapters.sender import WebhookSender
 from connector.adapters.store.deliveries import Deliveries
@@ -17,8 +19,11 @@ from connector.adapters.store.history import History as KeptHistory
 from connector.adapters.store.idempotency import IdempotentRequests
 from connector.adapters.store.jobs import Jobs as KeptJobs
 from connector.adapters.store.lookups import KnownProfiles
+from connector.adapters.store.series import Series
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.usage import UsageCounts
+from connector.adapters.store.visits import KeptVisits
+from connector.adapters.store.watched import WatchedProfiles as KeptWatched
 from connector.adapters.store.watches import Watches
 from connector.adapters.store.webhooks import Webhooks as KeptWebhooks
 from connector.adapters.store.workers import Workers
@@ -28,6 +33,7 @@ from connector.domain.errors import Unreadable
 from connector.domain.ports import Wakeups
 from connector.domain.targets import is_denied
 from connector.services.batching import Batcher
+from connector.services.calls import Calls
 from connector.services.delivering import Courier
 from connector.services.firing import Firing
 from connector.services.history import Forgetting, History
@@ -35,13 +41,19 @@ from connector.services.hooks import Hooks
 from connector.services.idempotency import Idempotency
 from connector.services.jobs import Jobs
 from connector.services.lookups import Lookups
+from connector.services.pictures import Pictures
 from connector.services.polling import Polling
 from connector.services.subscribing import Subscribing
 from connector.services.usage import Meter, UsageReport
+from connector.services.visits import Visits
+from connector.services.watched import WatchedProfiles
 from connector.services.watching import Watcher
 from connector.services.webhooks import Webhooks
 from connector.services.working import SWEEP_SECONDS, Worker
 from wire.http import new_session
+
+# A few pages are looked at, not hundreds.
+_PICTURES_AT_ONCE = 8
 
 
 class Watching:
@@ -97,6 +109,16 @@ class Watching:
             watcher=self._watcher,
             clock=self._clock,
         )
+        self.watched = WatchedProfiles(
+            store=KeptWatched(engine),
+            kept=Series(engine),
+            watches=self._watches,
+            subscriptions=subscriptions,
+            subscribing=subscribing,
+            wakeups=self._wakeups,
+            clock=self._clock,
+            daily_budget=settings.watch_daily_credits,
+        )
         self.hooks = Hooks(
             subscriptions=subscriptions,
             subscribing=subscribing,
@@ -124,6 +146,20 @@ class Watching:
             clock=self._clock,
             allow_local=settings.connector_allow_local_callbacks,
         )
+        self.visits = Visits(
+            store=KeptVisits(engine),
+            subscribing=subscribing,
+            vault=self._vault,
+            clock=self._clock,
+        )
+        self.pictures = Pictures(
+            store=self._known,
+            # Sample data names pictures that are nowhere.
+            source=WebPictures(self._guarded_session(_PICTURES_AT_ONCE))
+            if settings.is_live
+            else None,
+            allow_local=settings.connector_allow_local_callbacks,
+        )
         self.history = History(store=self._history, subscribing=subscribing)
         self.kept_webhooks = KeptWebhooks(engine)
         self.webhooks = Webhooks(
@@ -142,6 +178,7 @@ class Watching:
             wakeups=self._wakeups,
             clock=self._clock,
             jobs=self.jobs,
+            calls=Calls(store=self.kept_webhooks, clock=self._clock),
             max_deadline_seconds=settings.connector_deadline_seconds,
             allow_local=settings.connector_allow_local_callbacks,
         )
@@ -152,19 +189,13 @@ class Watching:
 
     def worker(self, threads: int) -> Worker:
         """A worker that looks and delivers with so many threads."""
-        allow_local = self._settings.connector_allow_local_callbacks
-        denied = networks_in(self._settings.connector_denied_networks)
-
-        def may_dial(address: str) -> bool:
-            return not is_denied(address, allow_local=allow_local, networks=denied)
-
         courier = Courier(
             store=self._deliveries,
-            sender=WebhookSender(new_session(pool_size=threads, may_dial=may_dial)),
+            sender=WebhookSender(self._guarded_session(threads)),
             vault=self._vault,
             clock=self._clock,
             random=random.random,
-            allow_local=allow_local,
+            allow_local=self._settings.connector_allow_local_callbacks,
         )
         return Worker(
             name=secrets.token_hex(8),
@@ -190,6 +221,16 @@ class Watching:
             threads=threads,
             sweep_seconds=SWEEP_SECONDS if self._settings.connector_broker_url else 0,
         )
+
+    def _guarded_session(self, pool_size: int) -> requests.Session:
+        """A session for addresses that strangers name."""
+        allow_local = self._settings.connector_allow_local_callbacks
+        denied = networks_in(self._settings.connector_denied_networks)
+
+        def may_dial(address: str) -> bool:
+            return not is_denied(address, allow_local=allow_local, networks=denied)
+
+        return new_session(pool_size=pool_size, may_dial=may_dial)
 
 
 def check_keys_open(settings: Settings, engine: Engine) -> None:

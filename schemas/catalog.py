@@ -256,7 +256,27 @@ REQUEST = Action(
     input=RequestInput,
     output=RequestOutput,
 )
+WATCH_PROFILE = Action(
+    key="watch_profile",
+    label="Watch a profile",
+    noun="Subscription",
+    description="Creates a subscription that sends a profile's events to an address of yours.",
+    input=watch_profile_input(
+        {trigger.key: (trigger.label, trigger.input) for trigger in TRIGGERS}
+    ),
+    output=Hook,
+    effect="create",
+)
 _PAID = {action.key: action.label for action in (GET_PROFILE, GET_PROFILES, FIND_PROFILE, REQUEST)}
+GET_USAGE = Action(
+    key="get_usage",
+    label="Get usage",
+    noun="Usage report",
+    description="Returns the credits that were spent and saved, and what spent them.",
+    input=usage_input(_PAID),
+    output=Usage,
+    free=True,
+)
 
 CATALOG = Catalog(
     product=Product(
@@ -282,17 +302,7 @@ CATALOG = Catalog(
             output=Job,
             free=True,
         ),
-        Action(
-            key="watch_profile",
-            label="Watch a profile",
-            noun="Subscription",
-            description="Creates a subscription that sends a profile's events to an address of yours.",
-            input=watch_profile_input(
-                {trigger.key: (trigger.label, trigger.input) for trigger in TRIGGERS}
-            ),
-            output=Hook,
-            effect="create",
-        ),
+        WATCH_PROFILE,
         Action(
             key="unwatch_profile",
             label="Stop watching a profile",
@@ -302,15 +312,7 @@ CATALOG = Catalog(
             output=HookEnd,
             effect="delete",
         ),
-        Action(
-            key="get_usage",
-            label="Get usage",
-            noun="Usage report",
-            description="Returns the credits that were spent and saved, and what spent them.",
-            input=usage_input(_PAID),
-            output=Usage,
-            free=True,
-        ),
+        GET_USAGE,
         Action(
             key="create_webhook",
             label="Create an incoming webhook",

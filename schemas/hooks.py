@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from marshmallow import INCLUDE, Schema
 
-from schemas.fields import Flag, Identifier, Items, Json, Text, Timestamp, Url, WholeNumber, field
+from schemas.fields import (
+    Flag,
+    Identifier,
+    Items,
+    Json,
+    Text,
+    Timestamp,
+    Url,
+    WholeNumber,
+    field,
+    sample_of,
+)
 from schemas.profile import SAMPLE_FETCHED_AT
 
 
@@ -113,8 +124,59 @@ class DeliveryRow(Schema):
     last_error = field(Text, label="Last error", sample=None, help="What went wrong last.")
 
 
+class Attempt(Schema):
+    """One try of a delivery."""
+
+    tried_at = field(
+        Timestamp, label="Tried at", sample=SAMPLE_FETCHED_AT, help="When it was sent.",
+    )
+    status = field(
+        WholeNumber, label="Status", sample=200, help="What the receiver answered, if it did.",
+    )
+    error = field(Text, label="Error", sample=None, help="What went wrong.")
+    answer = field(
+        Text, label="Answer", sample='{"status": "success"}',
+        help="The first 1,000 characters of what the receiver answered; what looks like a secret is"
+        " `***`.",
+    )
+    milliseconds = field(WholeNumber, label="Milliseconds", sample=120, help="How long it took.")
+
+
+class Delivery(DeliveryRow):
+    """An event on its way to a receiver, with all that is known of it."""
+
+    target = field(
+        Text, label="Target", sample="https://hooks.example.com/…ks/1",
+        help="Where it is sent: the host, and the end of the address.",
+    )
+    webhook_id = field(
+        Identifier, label="Message ID", sample="msg_2b1f0c9e6a5d4e7f8a9b0c1d2e3f4a5b",
+        help="What it is sent with as `webhook-id`: the same in each try.",
+    )
+    body = field(
+        Json, label="Body", sample={"event_type": "new_video", "handle": "stoolpresidente"},
+        help="The event as it is sent.",
+    )
+    attempts_made = field(
+        Items, label="Attempts made", of=Attempt, sample=[sample_of(Attempt)],
+        help="The newest 50 tries, newest first, those before a replay too.",
+    )
+
+
 class ReplayResult(Schema):
     """What asking for a delivery answers."""
 
     id = field(Identifier, label="Delivery ID", sample="4711", help="The delivery.")
     state = field(Text, label="State", sample="pending", help="`pending`: it is on its way.")
+
+
+class ReplayedDead(Schema):
+    """What asking for every dead delivery answers."""
+
+    replayed = field(
+        WholeNumber, label="Replayed", sample=3, help="Deliveries that are on their way again.",
+    )
+    remaining = field(
+        WholeNumber, label="Remaining", sample=0,
+        help="Dead deliveries that are left, as one call sends 1,000 at most.",
+    )

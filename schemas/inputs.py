@@ -27,10 +27,12 @@ MAX_COUNT = 10**15 - 1
 MAX_WORDS = 100
 # A day: what is older was another profile's worth.
 MAX_AGE_SECONDS = 24 * 3600
+MAX_INTERVAL_SECONDS = 30 * 24 * 3600
 FREQUENCIES = {"hourly": "Hourly", "daily": "Daily", "weekly": "Weekly"}
 # A year of looks by the hour; as JSON, a third of what Zapier takes.
 MAX_LOOKS = 10_000
 CSV = "csv"
+DELIVERY_STATES = {"pending": "Pending", "delivered": "Delivered", "dead": "Dead"}
 STATUSES = {"gone": "Gone", "private": "Private", "back": "Back"}
 
 
@@ -75,7 +77,7 @@ class WatchInput(Schema):
     poll_interval_seconds = field(
         WholeNumber,
         label="Poll interval", sample=900, load_default=None,
-        validate=validate.Range(1, 30 * 24 * 3600),
+        validate=validate.Range(1, MAX_INTERVAL_SECONDS),
         help="Seconds between two looks at a profile. Empty, or less than allowed: the connector's own.",
     )
 
@@ -216,6 +218,20 @@ class DeliveriesInput(Schema):
     state = field(
         Text,
         label="State", sample="dead", load_default=None,
-        choices={"pending": "Pending", "delivered": "Delivered", "dead": "Dead"},
+        choices=DELIVERY_STATES,
         help="Only deliveries in this state. Empty: all.",
     )
+    subscription_id = field(
+        Identifier,
+        label="Subscription ID", sample="2b1f0c9e6a5d4e7f8a9b0c1d2e3f4a5b", load_default=None,
+        help="Only deliveries of this subscription. Empty: all.",
+    )
+
+
+class ReplayInput(Schema):
+    """Which dead deliveries are sent again."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    subscription_id = declared_fields(DeliveriesInput)["subscription_id"]

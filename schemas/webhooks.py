@@ -197,6 +197,23 @@ ListedWebhook: type[Schema] = Schema.from_dict(
 )
 
 
+class WebhookCall(Schema):
+    """One request to a webhook, and how it was answered."""
+
+    called_at = field(
+        Timestamp, label="Called at", sample=SAMPLE_FETCHED_AT, help="When the request came.",
+    )
+    handle = field(
+        Text, label="Handle", sample="stoolpresidente",
+        help="The handle that it asked for. Empty where none was understood.",
+    )
+    error_code = field(
+        Text, label="Error code", sample=None, help="Why it failed, as a code. Empty: it went well.",
+    )
+    error = field(Text, label="Error", sample=None, help="Why it failed, as a sentence.")
+    milliseconds = field(WholeNumber, label="Milliseconds", sample=320, help="How long it took.")
+
+
 class WebhookToEnd(Schema):
     """The webhook to end."""
 

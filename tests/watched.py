@@ -17,8 +17,10 @@ from connector.adapters.store.idempotency import IdempotentRequests
 from connector.adapters.store.jobs import Jobs as KeptJobs
 from connector.adapters.store.lookups import KnownProfiles
 from connector.adapters.store.migrate import MIGRATIONS
+from connector.adapters.store.series import Series
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.usage import UsageCounts
+from connector.adapters.store.watched import WatchedProfiles as KeptWatched
 from connector.adapters.store.watches import Watches
 from connector.adapters.store.webhooks import Webhooks as KeptWebhooks
 from connector.adapters.store.workers import Workers
@@ -31,6 +33,7 @@ from connector.domain.errors import ConnectorError, ProfileNotFound
 from connector.domain.platforms import PLATFORMS
 from connector.domain.ports import Due
 from connector.services.batching import Batcher
+from connector.services.calls import Calls
 from connector.services.delivering import Courier
 from connector.services.firing import Firing
 from connector.services.history import Forgetting, History
@@ -39,7 +42,8 @@ from connector.services.jobs import Jobs
 from connector.services.lookups import Lookups
 from connector.services.polling import Polling
 from connector.services.subscribing import Subscribing
-from connector.services.usage import Meter
+from connector.services.usage import Meter, UsageReport
+from connector.services.watched import WatchedProfiles
 from connector.services.watching import Watcher
 from connector.services.webhooks import Webhooks
 
@@ -103,8 +107,10 @@ class Sent:
 class ToldReceivers:
     """Receivers that answer what they are told, by target; 200 unless told otherwise."""
 
+    clock: ToldClock
     answers: dict[str, Outcome] = field(default_factory=dict)
     sent: list[Sent] = field(default_factory=list)
+    takes_seconds: float = 0
 
     def send(
         self,
@@ -117,6 +123,7 @@ class ToldReceivers:
     ) -> Outcome:
         assert secrets
         self.sent.append(Sent(target_url, json.loads(body), webhook_id))
+        self.clock.sleep(self.takes_seconds)
         return self.answers.get(target_url, Outcome(200))
 
 
@@ -179,6 +186,9 @@ class Watching:
         self.watches = Watches(engine)
         known = KnownProfiles(engine)
         self.meter = Meter(store=UsageCounts(engine), clock=self.clock, daily_budget=key_budget)
+        self.usage = UsageReport(
+            meter=self.meter, profiles=self.profiles, watching_budget=daily_budget
+        )
         self.lookups = Lookups(
             profiles=self.profiles, store=known, meter=self.meter, clock=self.clock
         )
@@ -206,8 +216,18 @@ class Watching:
             watcher=self.watcher,
             clock=self.clock,
         )
+        self.watched = WatchedProfiles(
+            store=KeptWatched(engine),
+            kept=Series(engine),
+            watches=self.watches,
+            subscriptions=self.subscriptions,
+            subscribing=self.subscribing,
+            wakeups=self.wakeups,
+            clock=self.clock,
+            daily_budget=daily_budget,
+        )
         self.deliveries = Deliveries(engine)
-        self.receivers = ToldReceivers()
+        self.receivers = ToldReceivers(self.clock)
         self.courier = Courier(
             store=self.deliveries,
             sender=self.receivers,
@@ -261,6 +281,7 @@ class Watching:
             wakeups=self.wakeups,
             clock=self.clock,
             jobs=self.jobs,
+            calls=Calls(store=kept_webhooks, clock=self.clock),
             max_deadline_seconds=60,
             allow_local=False,
         )

@@ -13,7 +13,7 @@ from typing import Final
 import requests
 from standardwebhooks import Webhook
 
-from connector.domain.deliveries import Outcome
+from connector.domain.deliveries import Outcome, beginning_of
 from wire.http import ExchangeError, Forbidden, NotSent, TimedOut, exchange, retry_after_seconds
 
 DEADLINE_SECONDS: Final = 15.0
@@ -46,6 +46,8 @@ class WebhookSender:
             data=body,
             headers={
                 "Content-Type": "application/json",
+                # Its beginning is shown to people.
+                "Accept-Encoding": "identity",
                 "User-Agent": "profile-data-connector",
                 "webhook-id": webhook_id,
                 "webhook-timestamp": str(int(now.timestamp())),
@@ -63,7 +65,8 @@ class WebhookSender:
         except ExchangeError as exc:
             return Outcome(None, error=_sentence(exc))
         error = None if 200 <= reply.status < 300 else f"The receiver answered {reply.status}."
-        return Outcome(reply.status, error, retry_after_seconds(reply.headers, now))
+        wait = retry_after_seconds(reply.headers, now)
+        return Outcome(reply.status, error, wait, beginning_of(reply.body))
 
 
 def _sentence(exc: ExchangeError) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 PENDING: Final = "pending"
 DELIVERED: Final = "delivered"
@@ -30,15 +30,21 @@ GIVE_UP_AFTER: Final = timedelta(days=5)
 # An endpoint that is busy is left alone as a whole: as long as it asks for, within an hour.
 THROTTLED_AT_MOST: Final = timedelta(hours=1)
 _THROTTLED: Final = (429, 502, 504)
+# In characters: enough for a sentence on what was wrong.
+MAX_ANSWER: Final = 1000
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a try brought: an HTTP status, or a sentence on why there was none."""
+    """What a try brought: an HTTP status, or a sentence on why there was none.
+
+    `answer` is the beginning of the body; it is foreign, and may repeat whatever it was sent.
+    """
 
     status: int | None
     error: str | None = None
     retry_after_seconds: int | None = None
+    answer: str | None = field(default=None, repr=False)
 
     @property
     def delivered(self) -> bool:
@@ -95,6 +101,35 @@ class Verdict:
     due_at: datetime
     disable: str | None = None
     throttled_until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Try:
+    """One try of a delivery, as it is kept."""
+
+    tried_at: datetime
+    milliseconds: int
+    status: int | None
+    error: str | None
+    answer: str | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class KeptDelivery:
+    """A delivery with what is sent, where to, and its newest tries, the newest first."""
+
+    state: DeliveryState
+    target_url: str = field(repr=False)
+    webhook_id: str
+    body: Mapping[str, Any] = field(repr=False)
+    tries: Sequence[Try]
+
+
+def beginning_of(body: bytes) -> str | None:
+    """The first characters of an answer's body; what is no text is replaced. Null where it is empty."""
+    # The longest character of UTF-8 has four bytes; one that is cut in half is beyond the others.
+    text = body[: 4 * MAX_ANSWER].decode("utf-8", "replace").replace("\0", "\ufffd")
+    return text[:MAX_ANSWER] or None
 
 
 def judge(

@@ -28,7 +28,11 @@ from schemas.video import Video
 Inputs = Mapping[str, Any]
 _HEAD: Final = tuple(declared_fields(EventHead))
 MAX_ID_CHARACTERS: Final = 250
+# Of an id that is longer.
+_KEPT_CHARACTERS: Final = 100
 TEST_PREFIX: Final = "test:"
+# What a person watches in the console, with no receiver. No platform offers it.
+IN_CONSOLE: Final = "console"
 _STATUS_WORDS: Final = dict(zip((GONE, PRIVATE, FOUND), STATUSES, strict=True))
 _TIME: Final = EventHead(only=["occurred_at"])
 
@@ -46,6 +50,11 @@ class _Looks:
     before: Portrait
     after: Portrait
     now: datetime
+
+
+def id_prefix(user_id: str | None) -> str:
+    """What the ids of all events of a user begin with, but for tests."""
+    return f"{user_id}:"[:_KEPT_CHARACTERS]
 
 
 def events_between(
@@ -180,12 +189,19 @@ def _availability_event(looks: _Looks) -> Event:
     return _event(looks, event_id, happened, lookup_status=status)
 
 
+def _for_console(_inputs: Inputs, looks: _Looks) -> Iterator[Event]:
+    """All that needs no choice: a milestone would have to be named, and counts are kept anyway."""
+    for decide in (_new_videos, _profile_changes, _availability):
+        yield from decide({}, looks)
+
+
 _DECIDE: Final[Mapping[str, Callable[[Inputs, _Looks], Iterator[Event]]]] = {
     "new_video": _new_videos,
     "profile_changed": _profile_changes,
     "follower_milestone": _milestones,
     "stats_snapshot": _snapshots,
     "profile_unavailable": _availability,
+    IN_CONSOLE: _for_console,
 }
 
 
@@ -230,7 +246,7 @@ def _follower_change(before: int | None, now: int | None) -> dict[str, int | Non
 def _event(looks: _Looks, event_id: str, event_type: str, **values: Any) -> Event:
     if len(event_id) > MAX_ID_CHARACTERS:
         # Ids of videos are a stranger's words.
-        event_id = f"{event_id[:100]}:{_digest(event_id)}"
+        event_id = f"{event_id[:_KEPT_CHARACTERS]}:{_digest(event_id)}"
     head: dict[str, Any] = {
         **dict.fromkeys(_HEAD),
         "event_id": event_id,

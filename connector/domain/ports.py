@@ -9,16 +9,24 @@ from typing import Any, Literal, Protocol
 
 from connector.domain.answers import Answer, RateLimit
 from connector.domain.deadlines import Deadline
-from connector.domain.deliveries import ClaimedDelivery, DeliveryState, Outcome, Verdict
+from connector.domain.deliveries import (
+    ClaimedDelivery,
+    DeliveryState,
+    KeptDelivery,
+    Outcome,
+    Verdict,
+)
 from connector.domain.errors import ConnectorError
 from connector.domain.events import Event
 from connector.domain.history import Seen
 from connector.domain.idempotency import Attempt, Claim, Remembered
 from connector.domain.jobs import Ended, Failure, Job, KeptRow, NewRow, Task
 from connector.domain.lookups import Known
+from connector.domain.pictures import Picture
 from connector.domain.subscriptions import ClaimedWatch, Look, Subscription, Terms, Told, Watched
 from connector.domain.usage import Asked, Spent
-from connector.domain.webhooks import Standing, Webhook
+from connector.domain.watched import Counts, Noticed, WatchedProfile
+from connector.domain.webhooks import Call, Standing, Webhook
 
 
 class Clock(Protocol):
@@ -118,6 +126,9 @@ class UsageStore(Protocol):
     def counted(self, connection_id: str, *, month: str) -> dict[str, dict[str, Spent]]:
         """What was spent in a month, by what asked and by day."""
 
+    def counted_since(self, connection_ids: Iterable[str], day: str) -> dict[Asked, Spent]:
+        """What was spent with several connections from a day on."""
+
     def forget(self, before_day: str) -> None:
         """Deletes the counts of earlier days."""
 
@@ -150,7 +161,7 @@ class WatchStore(Protocol):
         """Due watches of one subscription."""
 
     def claim_due(self, now: datetime, *, lease: timedelta, limit: int) -> list[ClaimedWatch]:
-        """Due watches of subscriptions that are delivered."""
+        """Due watches of subscriptions that are delivered, or in the console."""
 
     def claim_one(self, watch_id: int, now: datetime, *, lease: timedelta) -> ClaimedWatch | None:
         """This one, where `claim_due` might claim it."""
@@ -175,11 +186,50 @@ class WatchStore(Protocol):
     def give_back(self, connection_id: str, day: str, credits: int) -> None:
         """Returns what was set aside."""
 
+    def spent(self, connection_id: str, day: str) -> int:
+        """Credits spent, or set aside, on a day."""
+
     def watched_by(self, subscription_id: str, now: datetime) -> list[Watched]:
         """What is known of the subscription's profiles."""
 
     def told(self, subscription_id: str, *, limit: int, before: int | None) -> list[Told]:
         """The newest events of a subscription, newest first, below the sequence `before`."""
+
+
+class WatchedStore(Protocol):
+    """What a person sees of watches, and changes there."""
+
+    def watch(
+        self, connection_id: str, terms: Terms, *, interval_seconds: int, now: datetime
+    ) -> str:
+        """The id of the console's subscription to one profile, made where there is none."""
+
+    def pause(self, connection_id: str, handle: str, now: datetime) -> None:
+        """Nobody looks from now on."""
+
+    def resume(self, connection_id: str, handle: str, now: datetime) -> int | None:
+        """Ends a pause; the id of the watch, or null where it was not paused."""
+
+    def listed(self, connection_id: str, *, limit: int) -> list[WatchedProfile]:
+        """The connection's watched profiles, by handle."""
+
+    def find(self, connection_id: str, handle: str) -> WatchedProfile | None:
+        """The connection's watched profile with this handle."""
+
+    def intervals(self, connection_id: str) -> list[int]:
+        """The interval, in seconds, of every watch that workers look at."""
+
+
+class SeriesStore(Protocol):
+    """What charts of a watch show."""
+
+    def looks(self, watch_id: int, *, since: datetime, limit: int) -> list[Counts]:
+        """Looks since a moment, oldest first, thinned to `limit`."""
+
+    def noticed(
+        self, watch_id: int, id_prefix: str, *, since: datetime, limit: int
+    ) -> list[Noticed]:
+        """The newest events of a watch, newest first, each once."""
 
 
 class SubscriptionStore(Protocol):
@@ -206,6 +256,9 @@ class SubscriptionStore(Protocol):
 
     def find(self, connection_id: str, subscription_id: str) -> Subscription | None:
         """The connection's subscription with this id."""
+
+    def owns(self, connection_id: str, subscription_id: str) -> bool:
+        """Whether it is the connection's, also where it carries a webhook's rows or a job's callback."""
 
     def delivered(self, connection_id: str) -> list[Subscription]:
         """The connection's subscriptions that have a target."""
@@ -250,14 +303,28 @@ class DeliveryStore(Protocol):
         """This one, where `claim_due` might claim it."""
 
     def complete(
-        self, delivery: ClaimedDelivery, outcome: Outcome, verdict: Verdict, now: datetime
+        self,
+        delivery: ClaimedDelivery,
+        outcome: Outcome,
+        verdict: Verdict,
+        now: datetime,
+        *,
+        milliseconds: int,
     ) -> bool:
-        """Keeps what became of a delivery; false where the claim was lost."""
+        """Keeps a try, and what became of the delivery; false where the claim was lost."""
 
     def listed(
-        self, connection_id: str | None, *, state: str | None, limit: int
+        self,
+        connection_id: str | None,
+        *,
+        state: str | None,
+        limit: int,
+        subscription_id: str | None = None,
     ) -> list[DeliveryState]:
-        """The newest deliveries, of one connection or of all."""
+        """The newest deliveries, of one connection or of all; of one subscription, where it is given."""
+
+    def find(self, connection_id: str, sequence: int, *, tries: int) -> KeptDelivery | None:
+        """The connection's delivery, with its newest `tries`."""
 
     def test(
         self, subscription_id: str, event: Event, now: datetime, *, pause: timedelta
@@ -269,6 +336,11 @@ class DeliveryStore(Protocol):
 
     def replay(self, sequence: int, now: datetime, *, connection_id: str | None = None) -> bool:
         """Sends a delivery again; false where there is none that has ended."""
+
+    def replay_dead(
+        self, connection_id: str, now: datetime, *, subscription_id: str | None, limit: int
+    ) -> tuple[list[int], int]:
+        """Sends up to `limit` dead deliveries again; which, and how many are left."""
 
 
 class WebhookStore(Protocol):
@@ -302,6 +374,12 @@ class WebhookStore(Protocol):
 
     def give_back(self, webhook_id: str, day: str, credits: int) -> None:
         """Returns what was set aside."""
+
+    def keep_call(self, webhook_id: str, call: Call, *, a_minute: int | None) -> None:
+        """Keeps a call; of those without a handle and with its error, so many a minute."""
+
+    def calls(self, webhook_id: str) -> list[Call]:
+        """The newest calls, newest first."""
 
 
 class HistoryStore(Protocol):
@@ -372,6 +450,26 @@ class JobStore(Protocol):
 
     def forget(self, before: datetime) -> int:
         """Deletes a few jobs that ended before; how many there were."""
+
+
+class PictureSource(Protocol):
+    """Where pictures are."""
+
+    def fetch(self, url: str) -> Picture | None:
+        """The picture at `url`; null where there is none to be had."""
+
+
+class VisitStore(Protocol):
+    """Who is signed in to the console, by the hash of their token."""
+
+    def add(self, visit_id: str, sealed_key: str, now: datetime, *, until: datetime) -> None:
+        """Keeps a visit."""
+
+    def find(self, visit_id: str, now: datetime) -> str | None:
+        """The sealed key of a visit that is not over."""
+
+    def end(self, visit_id: str) -> None:
+        """Forgets a visit."""
 
 
 class WorkerStore(Protocol):

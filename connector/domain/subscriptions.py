@@ -7,13 +7,15 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from connector.domain.events import Event
 from connector.domain.portraits import Portrait
 
 ACTIVE = "active"
 DISABLED = "disabled"
+# Why nobody looks at a profile whose watch is paused.
+PAUSED: Final = "Paused in the console."
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Subscription:
-    """One subscription as it is kept. `target_url` is null where it is polled."""
+    """One subscription as it is kept. `target_url` is null where it is polled, or in the console."""
 
     id: str
     connection_id: str

@@ -66,11 +66,32 @@ class Sent:
 
 
 @dataclass(frozen=True)
+class Arrival:
+    """When a request to a webhook came, by both clocks."""
+
+    webhook_id: str
+    called_at: datetime
+    began: float
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request to a webhook and how it was answered: without an error, it went well."""
+
+    called_at: datetime
+    handle: str | None
+    error_code: str | None
+    error: str | None
+    milliseconds: int
+
+
+@dataclass(frozen=True)
 class Admitted:
     """A request that may fire the webhook; with an `attempt`, once."""
 
     standing: Standing
     attempt: Attempt | None
+    arrival: Arrival
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ what was delivered, and one makes a Zap wait for what takes long.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
@@ -22,6 +21,7 @@ from schemas.fields import (
     label_of,
     line_items,
 )
+from schemas.titles import title_case
 
 Field: TypeAlias = marshmallow.fields.Field[Any]
 
@@ -38,9 +38,6 @@ _KINDS: Final[Mapping[type, Mapping[str, object]]] = {
     fields.Timestamp: {"type": "datetime"},
 }
 
-_SMALL_WORDS: Final = frozenset(
-    ["a", "an", "and", "as", "at", "by", "for", "in", "of", "on", "or", "the", "to", "with"]
-)
 
 # 429 comes here too (a flag says so), since Zapier's own error for it gives no reason.
 # What subscribing answers is kept with the Zap, where only the id has a use.
@@ -126,22 +123,6 @@ def zapier_definition(catalog: Catalog) -> dict[str, Any]:
         },
         "searches": {s.key: _step(s, f"/searches/{s.key}") for s in catalog.searches},
     }
-
-
-def title_case(label: str) -> str:
-    """`label` as Zapier writes labels: "Get a Profile"."""
-    words = label.split(" ")
-    return " ".join(
-        word if word in _SMALL_WORDS and 0 < place < len(words) - 1 else _capitalised(word)
-        for place, word in enumerate(words)
-    )
-
-
-def _capitalised(word: str) -> str:
-    if re.match(r"\W*[a-z]+[A-Z]", word):
-        # A key such as (heartCount) is several words.
-        word = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", word)
-    return re.sub(r"^\W*[a-z]", lambda match: match[0].upper(), word)
 
 
 def _package(catalog: Catalog, version: str) -> dict[str, Any]:

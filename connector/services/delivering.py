@@ -33,10 +33,12 @@ class Courier:
 
     def deliver(self, delivery: ClaimedDelivery) -> None:
         """One try. Completed only after it, so that a crash in between tries again, with the same id."""
+        began = self.clock.monotonic()
         outcome = self._outcome(delivery)
+        milliseconds = round(1000 * (self.clock.monotonic() - began))
         now = self.clock.now()
         verdict = judge(delivery, outcome, now, random=self.random)
-        self.store.complete(delivery, outcome, verdict, now)
+        self.store.complete(delivery, outcome, verdict, now, milliseconds=milliseconds)
 
     def _outcome(self, delivery: ClaimedDelivery) -> Outcome:
         now = self.clock.now()

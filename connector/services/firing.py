@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -34,7 +34,17 @@ from connector.domain.signatures import Signature
 from connector.domain.subscriptions import ACTIVE
 from connector.domain.targets import checked_target
 from connector.domain.usage import day_of
-from connector.domain.webhooks import Accepted, Admitted, Fired, Sent, Standing, Webhook, token_hash
+from connector.domain.webhooks import (
+    Accepted,
+    Admitted,
+    Arrival,
+    Fired,
+    Sent,
+    Standing,
+    Webhook,
+    token_hash,
+)
+from connector.services.calls import Calls
 from connector.services.jobs import Jobs
 from connector.services.lookups import Lookups
 from connector.services.owners import owner_of
@@ -59,6 +69,7 @@ class Firing:
     wakeups: Wakeups
     clock: Clock
     jobs: Jobs
+    calls: Calls
     max_deadline_seconds: float
     allow_local: bool
 
@@ -67,10 +78,21 @@ class Firing:
 
         Raises `NotFound`, `InvalidSignature`, `RateLimited` or `WebhookDisabled`.
         """
+        called_at, began = self.clock.now(), self.clock.monotonic()
         standing = self.store.by_token(token_hash(token))
         if standing is None:
             raise NotFound("There is no such webhook.")
-        message_id = self._check_signature(standing, sent)
+        arrival = Arrival(standing.webhook.id, called_at, began)
+        with self.calls.at_the_door(arrival):
+            message_id = self._check_signature(standing, sent)
+            self._check_limits(standing)
+        return Admitted(standing, sent.attempt(standing.webhook, message_id), arrival)
+
+    def refusals(self, admitted: Admitted) -> AbstractContextManager[None]:
+        """Keeps, for the owner, the error that ends the block before anything is run."""
+        return self.calls.before_its_handle(admitted.arrival)
+
+    def _check_limits(self, standing: Standing) -> None:
         now = self.clock.now()
         if not self.store.count_request(standing.webhook.id, now):
             raise RateLimited(
@@ -79,7 +101,6 @@ class Firing:
             )
         if standing.state != ACTIVE:
             raise WebhookDisabled(f"This webhook is disabled. {standing.reason or ''}".strip())
-        return Admitted(standing, sent.attempt(standing.webhook, message_id))
 
     def _check_signature(self, standing: Standing, sent: Sent) -> str:
         webhook = standing.webhook
@@ -93,11 +114,16 @@ class Firing:
 
     def run(self, admitted: Admitted, given: Sequence[Any]) -> Fired:
         """Looks up the handle in what is `given`: answers what was found, sends it on, or calls back."""
-        webhook = admitted.standing.webhook
-        handle = handle_in(given, webhook.handle_path)
+        with self.refusals(admitted):
+            handle = handle_in(given, admitted.standing.webhook.handle_path)
+        with self.calls.of(handle, admitted.arrival):
+            return self._fire(admitted.standing, handle, given)
+
+    def _fire(self, standing: Standing, handle: str, given: Sequence[Any]) -> Fired:
+        webhook = standing.webhook
         if webhook.mode == CALLBACK:
-            return Fired(None, None, self._start(admitted.standing, handle, given))
-        found = self._paid(admitted.standing, handle)
+            return Fired(None, None, self._start(standing, handle, given))
+        found = self._paid(standing, handle)
         if webhook.subscription_id is None:
             return Fired(found.row, found.rate_limit)
         event = Event(f"webhook:{secrets.token_hex(16)}", found.row)

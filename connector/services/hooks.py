@@ -5,26 +5,31 @@ from __future__ import annotations
 import base64
 import secrets as random_source
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 
 from connector.domain.callers import Caller
 from connector.domain.errors import NotFound, RateLimited
 from connector.domain.events import as_test, sample_event
+from connector.domain.masking import masked, masked_address
 from connector.domain.ports import Clock, DeliveryStore, SubscriptionStore, Wakeups, WatchStore
 from connector.domain.subscriptions import Subscription
 from connector.domain.targets import checked_target
 from connector.services.subscribing import Subscribing, terms_of
 from schemas.catalog import CATALOG
-from schemas.hooks import DeliveryRow, Hook, HookEnd, ReplayResult
+from schemas.hooks import Delivery, DeliveryRow, Hook, HookEnd, ReplayedDead, ReplayResult
 
 _HOOK: Final = Hook()
 _END: Final = HookEnd()
 _DELIVERY: Final = DeliveryRow()
+_WHOLE: Final = Delivery()
 _REPLAY: Final = ReplayResult()
+_REPLAYED: Final = ReplayedDead()
 _SAMPLES: Final = {trigger.key: trigger.sample for trigger in CATALOG.triggers}
 MAX_LISTED: Final = 100
+MAX_TRIES: Final = 50
+MAX_REPLAYED: Final = 1000
 # A receiver is a stranger to us: nobody floods it by asking for tests.
 TEST_PAUSE: Final = timedelta(seconds=10)
 
@@ -59,6 +64,10 @@ class Hooks:
         if not found:
             self.subscribing.rule_out_bad_key(caller)
         return [self._row(subscription) for subscription in found]
+
+    def one(self, subscription_id: str, caller: Caller) -> dict[str, Any]:
+        """The caller's subscription. Raises `NotFound`."""
+        return self._row(self._found(subscription_id, caller))
 
     def rotate(self, subscription_id: str, caller: Caller) -> dict[str, Any]:
         """The subscription with a new secret, which is not shown again. Raises `NotFound`."""
@@ -108,12 +117,39 @@ class Hooks:
         ended: dict[str, Any] = _END.dump({"id": subscription_id, "deleted": deleted})
         return ended
 
-    def on_their_way(self, state: str | None, caller: Caller) -> list[dict[str, Any]]:
-        """The caller's newest deliveries, newest first, in `state` where it is given."""
-        found = self.deliveries.listed(caller.connection, state=state, limit=MAX_LISTED)
+    def on_their_way(
+        self, state: str | None, caller: Caller, subscription_id: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The caller's newest deliveries, newest first, in `state` and of a subscription where given.
+
+        A webhook's rows and jobs' callbacks are among them. Raises `NotFound` for another's subscription.
+        """
+        found = self.deliveries.listed(
+            caller.connection, state=state, subscription_id=subscription_id, limit=MAX_LISTED
+        )
         if not found:
             self.subscribing.rule_out_bad_key(caller)
+            self._check_owned(subscription_id, caller)
         return [self._delivery(asdict(delivery)) for delivery in found]
+
+    def delivery(self, delivery_id: int, caller: Caller) -> dict[str, Any]:
+        """The caller's delivery, with what is sent and what each try brought. Raises `NotFound`."""
+        found = self.deliveries.find(caller.connection, delivery_id, tries=MAX_TRIES)
+        if found is None:
+            self.subscribing.rule_out_bad_key(caller)
+            raise NotFound("There is no such delivery.")
+        whole: dict[str, Any] = _WHOLE.dump(
+            {
+                **asdict(found.state),
+                "target": masked_address(found.target_url),
+                "webhook_id": found.webhook_id,
+                "body": found.body,
+                "attempts_made": [
+                    replace(one, answer=one.answer and masked(one.answer)) for one in found.tries
+                ],
+            }
+        )
+        return whole
 
     def replay(self, delivery_id: int, caller: Caller) -> dict[str, Any]:
         """Sends a delivery again. Raises `NotFound` where none of the caller's has ended."""
@@ -124,6 +160,29 @@ class Hooks:
         self.wakeups.send("delivery", [delivery_id])
         answer: dict[str, Any] = _REPLAY.dump({"id": delivery_id, "state": "pending"})
         return answer
+
+    def replay_dead(self, caller: Caller, subscription_id: str | None = None) -> dict[str, Any]:
+        """Sends the caller's dead deliveries again, or those of a subscription, 1,000 at most.
+
+        Raises `NotFound` for another's subscription.
+        """
+        sequences, left = self.deliveries.replay_dead(
+            caller.connection,
+            self.clock.now(),
+            subscription_id=subscription_id,
+            limit=MAX_REPLAYED,
+        )
+        if not sequences:
+            self.subscribing.rule_out_bad_key(caller)
+            self._check_owned(subscription_id, caller)
+        self.wakeups.send("delivery", sequences)
+        answer: dict[str, Any] = _REPLAYED.dump({"replayed": len(sequences), "remaining": left})
+        return answer
+
+    def _check_owned(self, subscription_id: str | None, caller: Caller) -> None:
+        if subscription_id is None or self.subscriptions.owns(caller.connection, subscription_id):
+            return
+        raise NotFound("There is no such subscription.")
 
     def _row(self, subscription: Subscription) -> dict[str, Any]:
         watched = self.watches.watched_by(subscription.id, self.clock.now())

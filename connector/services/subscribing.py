@@ -40,8 +40,8 @@ class Subscribing:
         """A new subscription. Raises `InvalidApiKey` before anything is kept for a bad key."""
         self.connect(caller)
         now = self.clock.now()
-        wanted = terms.inputs.get("poll_interval_seconds") or 0
-        interval = timedelta(seconds=max(wanted, self.floor_seconds))
+        wanted = terms.inputs.get("poll_interval_seconds")
+        interval = timedelta(seconds=self.interval_seconds(wanted))
         # Somebody waits for the first look of a poll; a delivery's may take its turn.
         spread = min(_SPREAD, interval) if target_url and len(terms.handles) > 1 else timedelta()
         subscription_id = self.store.subscribe(
@@ -63,6 +63,10 @@ class Subscribing:
             reason=None,
             created_at=now,
         )
+
+    def interval_seconds(self, wanted: int | None) -> int:
+        """The time between two looks where `wanted` is asked for."""
+        return max(wanted or 0, self.floor_seconds)
 
     def rotate(self, subscription_id: str, secret: str, caller: Caller) -> Subscription | None:
         """Puts `secret` before the one that signs until now; null where nothing of the caller's is signed.

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
 from threading import Lock
 from typing import Any, Final
 
-from connector.domain.answers import CREDITS_PER_LOOKUP, Result
+from connector.domain.answers import CREDITS_PER_LOOKUP, RateLimit, Result
 from connector.domain.callers import Caller
-from connector.domain.errors import MAYBE_CHARGED, BudgetExceeded, ConnectorError
+from connector.domain.errors import MAYBE_CHARGED, BudgetExceeded, ConnectorError, InvalidInput
+from connector.domain.platforms import PLATFORMS
 from connector.domain.ports import Clock, Profiles, UsageStore
 from connector.domain.usage import SAVED, Asked, Spent, day_of, spent_on
 from schemas.usage import Usage
@@ -18,6 +20,8 @@ from schemas.usage import Usage
 _USAGE: Final = Usage()
 # What was saved is written now and then: a killed process loses so much of a statistic, and no credit.
 _FLUSH_SECONDS: Final = 5.0
+# Longer than any chart; what is kept for less is zero before.
+MAX_DAYS: Final = 366
 
 
 @dataclass(kw_only=True)
@@ -92,11 +96,7 @@ class UsageReport:
 
         Raises `InvalidApiKey` for a bad key.
         """
-        limit = self.profiles.check_key(
-            api_key=caller.api_key,
-            request_source=caller.platform.request_source,
-            deadline=caller.deadline,
-        )
+        limit = self._check_key(caller)
         self.meter.flush()
         today = day_of(self.meter.clock.now())
         counted = self.meter.store.counted(caller.connection, month=today[:7])
@@ -115,6 +115,43 @@ class UsageReport:
             "items": items,
         }
         return Result(_USAGE.dump(value), limit)
+
+    def by_day(self, caller: Caller, *, days: int = 30) -> dict[str, Any]:
+        """The last `days` days in UTC, oldest first, and `by_platform` what they were in all.
+
+        Over all platforms on which the key is used. Raises `InvalidApiKey` for a bad key.
+        """
+        if not 1 <= days <= MAX_DAYS:
+            raise InvalidInput(f"days: Must be from 1 to {MAX_DAYS}.")
+        if not caller.signed_in:
+            self._check_key(caller)
+        self.meter.flush()
+        now = self.meter.clock.now()
+        shown = [day_of(now - timedelta(days=ago)) for ago in reversed(range(days))]
+        platforms = {replace(caller, platform=p).connection: p.key for p in PLATFORMS}
+        counted = self.meter.store.counted_since(platforms, shown[0])
+        totals = dict.fromkeys(platforms.values(), Spent())
+        by: dict[str, dict[str, Spent]] = {day: {} for day in shown}
+        for asked, spent in counted.items():
+            totals[platforms[asked.connection_id]] += spent
+            on_day = by.setdefault(asked.day, {})
+            on_day[asked.what] = on_day.get(asked.what, Spent()) + spent
+        return {
+            "days": [_day(day, by[day]) for day in shown],
+            "by_platform": {key: asdict(spent) for key, spent in totals.items()},
+        }
+
+    def _check_key(self, caller: Caller) -> RateLimit:
+        return self.profiles.check_key(
+            api_key=caller.api_key,
+            request_source=caller.platform.request_source,
+            deadline=caller.deadline,
+        )
+
+
+def _day(day: str, by: Mapping[str, Spent]) -> dict[str, Any]:
+    credits = {what: spent.credits for what, spent in by.items() if spent.credits}
+    return {"day": day, **asdict(sum(by.values(), Spent())), "by": credits}
 
 
 def _by_day(every: list[tuple[str, Spent]]) -> dict[str, Spent]:

@@ -20,6 +20,7 @@ from connector.services.subscribing import Subscribing
 from schemas import webhooks as schemas
 
 _WEBHOOK: Final = schemas.Webhook()
+_CALLS: Final = schemas.WebhookCall(many=True)
 _END: Final = schemas.WebhookEnd()
 _NOTHING: Final = "There is no such webhook."
 
@@ -88,6 +89,12 @@ class Webhooks:
     def one(self, webhook_id: str, caller: Caller) -> dict[str, Any]:
         """The caller's webhook. Raises `NotFound`."""
         return self._row(self._found(webhook_id, caller))
+
+    def calls(self, webhook_id: str, caller: Caller) -> list[dict[str, Any]]:
+        """The newest requests to the caller's webhook, newest first. Raises `NotFound`."""
+        found = self._found(webhook_id, caller)
+        calls: list[dict[str, Any]] = _CALLS.dump(self.store.calls(found.webhook.id))
+        return calls
 
     def rotate(self, webhook_id: str, asked: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
         """The webhook with a new address and new secrets, which are not shown again. Raises `NotFound`.

@@ -10,6 +10,7 @@ from flask import Flask, jsonify
 
 from connector.domain.platforms import PLATFORMS
 from connector.domain.ports import Clock
+from connector.web.console.routes import console_routes
 from connector.web.errors import register_errors
 from connector.web.health import Checks, health_routes
 from connector.web.routes import UseCases, platform_routes
@@ -33,10 +34,11 @@ def create_app(
     clock: Clock,
     max_deadline_seconds: float,
     base_url: str | None = None,
+    test_key: str | None = None,
 ) -> Flask:
     """The application. `max_deadline_seconds` caps every platform's own deadline.
 
-    `base_url` is its public address, where it is known.
+    `base_url` is its public address, where it is known; `test_key` one that anybody may use.
     """
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
@@ -59,6 +61,15 @@ def create_app(
     app.register_blueprint(firing_routes(use_cases.firing, use_cases.idempotency))
     app.register_blueprint(health_routes(checks, notes))
     app.register_blueprint(viewer_routes(document))
+    app.register_blueprint(
+        console_routes(
+            use_cases,
+            clock=clock,
+            max_deadline_seconds=max_deadline_seconds,
+            base_url=base_url,
+            test_key=test_key,
+        )
+    )
     app.add_url_rule("/", "index", lambda: jsonify(_index(app)))
     return app
 
@@ -69,6 +80,7 @@ def _index(app: Flask) -> dict[str, object]:
     return {
         "about": "Public TikTok profile data as flat fields, for Zapier, Make and plain HTTP.",
         "authentication": "Authorization: Bearer YOUR_KEY, or X-API-Key: YOUR_KEY",
+        "console": "/console/",
         "documentation": "/docs",
         "routes": [
             f"{' or '.join(sorted((rule.methods or set()) - {'HEAD', 'OPTIONS'}))} {rule.rule}"

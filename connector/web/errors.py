@@ -61,12 +61,14 @@ def documented() -> Iterator[tuple[int, str, bool, str]]:
         yield status, kind.code, kind.retryable, kind.advice
 
 
-def _connector_error(error: ConnectorError) -> Response:
+def error_body(error: ConnectorError) -> dict[str, Any]:
+    """What platforms get."""
     request_id = g.get("request_id")
-    response = _answer(
-        STATUSES[type(error)],
-        _body(error.message, error.code, error.advice, request_id, retryable=error.retryable),
-    )
+    return _body(error.message, error.code, error.advice, request_id, retryable=error.retryable)
+
+
+def _connector_error(error: ConnectorError) -> Response:
+    response = _answer(STATUSES[type(error)], error_body(error))
     if error.retry_after_seconds is not None:
         response.headers["Retry-After"] = str(error.retry_after_seconds)
     if response.status_code == 401:
@@ -88,10 +90,15 @@ def _refusal(error: HTTPException) -> Response:
     return response
 
 
-def _fault(error: Exception) -> Response:
+def fault_body(error: Exception) -> dict[str, Any]:
+    """What is told of a fault of ours, which the log has whole."""
     request_id = g.get("request_id")
     log.exception("request %s failed: %s", request_id, type(error).__name__)
-    return _answer(500, refusal_body(500, "The connector failed unexpectedly.", request_id))
+    return refusal_body(500, "The connector failed unexpectedly.", request_id)
+
+
+def _fault(error: Exception) -> Response:
+    return _answer(500, fault_body(error))
 
 
 def _body(

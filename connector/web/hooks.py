@@ -15,7 +15,7 @@ from connector.web.lists import listed
 from schemas.catalog import CATALOG
 from schemas.fields import declared_fields
 from schemas.hooks import HookInput
-from schemas.inputs import DeliveriesInput
+from schemas.inputs import DeliveriesInput, ReplayInput
 
 
 class Hooks(Protocol):
@@ -29,6 +29,9 @@ class Hooks(Protocol):
     def listed(self, caller: Caller) -> list[dict[str, Any]]:
         """The caller's subscriptions."""
 
+    def one(self, subscription_id: str, caller: Caller) -> dict[str, Any]:
+        """The caller's subscription."""
+
     def rotate(self, subscription_id: str, caller: Caller) -> dict[str, Any]:
         """Gives a subscription a new secret."""
 
@@ -38,11 +41,19 @@ class Hooks(Protocol):
     def unsubscribe(self, subscription_id: str, caller: Caller) -> dict[str, Any]:
         """Ends a subscription."""
 
-    def on_their_way(self, state: str | None, caller: Caller) -> list[dict[str, Any]]:
+    def on_their_way(
+        self, state: str | None, caller: Caller, subscription_id: str | None = None
+    ) -> list[dict[str, Any]]:
         """The caller's newest deliveries."""
+
+    def delivery(self, delivery_id: int, caller: Caller) -> dict[str, Any]:
+        """The caller's delivery, with each try."""
 
     def replay(self, delivery_id: int, caller: Caller) -> dict[str, Any]:
         """Sends a delivery again."""
+
+    def replay_dead(self, caller: Caller, subscription_id: str | None = None) -> dict[str, Any]:
+        """Sends dead deliveries again."""
 
 
 # As far as the database counts.
@@ -54,7 +65,7 @@ def add_hook_routes(
     routes: Blueprint, hooks: Hooks, caller: Callable[[], Caller], *, paged: bool
 ) -> None:
     """Adds `/hooks` and `/deliveries` to the routes of a platform."""
-    hook_schema, list_schema = HookInput(), DeliveriesInput()
+    hook_schema, list_schema, replay_schema = HookInput(), DeliveriesInput(), ReplayInput()
 
     def subscribe() -> Response:
         who = caller()
@@ -67,6 +78,9 @@ def add_hook_routes(
     def subscriptions() -> Response:
         return listed(hooks.listed(caller()), None, paged=paged)
 
+    def one(subscription_id: str) -> Response:
+        return jsonify(hooks.one(subscription_id, caller()))
+
     def rotate(subscription_id: str) -> Response:
         return jsonify(hooks.rotate(subscription_id, caller()))
 
@@ -78,22 +92,37 @@ def add_hook_routes(
 
     def deliveries() -> Response:
         who = caller()
-        state = load_input(request, list_schema)["state"]
-        return listed(hooks.on_their_way(state, who), None, paged=paged)
+        asked = load_input(request, list_schema)
+        return listed(hooks.on_their_way(caller=who, **asked), None, paged=paged)
+
+    def delivery(delivery_id: int) -> Response:
+        who = caller()
+        return jsonify(hooks.delivery(_checked(delivery_id), who))
 
     def replay(delivery_id: int) -> Response:
         who = caller()
-        if delivery_id > MAX_ID:
-            raise NotFound
-        return jsonify(hooks.replay(delivery_id, who))
+        return jsonify(hooks.replay(_checked(delivery_id), who))
+
+    def replay_dead() -> Response:
+        who = caller()
+        return jsonify(hooks.replay_dead(who, **load_input(request, replay_schema)))
 
     routes.add_url_rule("/hooks", "subscribe", subscribe, methods=["POST"])
     routes.add_url_rule("/hooks", "hooks", subscriptions)
+    routes.add_url_rule("/hooks/<subscription_id>", "hook", one)
     routes.add_url_rule("/hooks/<subscription_id>", "unsubscribe", unsubscribe, methods=["DELETE"])
     routes.add_url_rule("/hooks/<subscription_id>/rotate", "rotate", rotate, methods=["POST"])
     routes.add_url_rule("/hooks/<subscription_id>/test", "test", test, methods=["POST"])
     routes.add_url_rule("/deliveries", "deliveries", deliveries)
+    routes.add_url_rule("/deliveries/<int:delivery_id>", "delivery", delivery)
+    routes.add_url_rule("/deliveries/replay", "replay_dead", replay_dead, methods=["POST"])
     routes.add_url_rule("/deliveries/<int:delivery_id>/replay", "replay", replay, methods=["POST"])
+
+
+def _checked(delivery_id: int) -> int:
+    if delivery_id > MAX_ID:
+        raise NotFound
+    return delivery_id
 
 
 def _asked(asked: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -26,7 +26,12 @@ def api_key_of(request: Request) -> str:
     """
     scheme, _, value = request.headers.get("Authorization", "").strip().partition(" ")
     key = value.strip() if scheme.lower() == "bearer" else ""
-    key = key or request.headers.get("X-API-Key", "").strip()
+    return checked_key(key or request.headers.get("X-API-Key", ""))
+
+
+def checked_key(text: str) -> str:
+    """The key in `text`. Raises `InvalidApiKey` for what no header could carry."""
+    key = text.strip()
     if not _KEY.fullmatch(key):
         raise InvalidApiKey
     return key

@@ -14,8 +14,11 @@ from werkzeug.exceptions import MethodNotAllowed
 from connector.domain.answers import Page, Result
 from connector.domain.callers import Caller
 from connector.domain.deadlines import Deadline
+from connector.domain.pictures import Picture
 from connector.domain.platforms import Platform
 from connector.domain.ports import Clock
+from connector.web.console.session import Visits
+from connector.web.console.shapes import UsageByDay, Watched
 from connector.web.history import History, add_history_route
 from connector.web.hooks import Hooks, add_hook_routes
 from connector.web.idempotency import Idempotency, register_idempotency
@@ -48,6 +51,10 @@ class UseCases:
     history: History
     webhooks: Webhooks
     firing: Firing
+    visits: Visits
+    watched: Watched
+    picture_of: Callable[[str, Caller], Picture | None]
+    usage_by_day: UsageByDay
 
 
 def platform_routes(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
 
 from flask import Blueprint, Response, jsonify, request
@@ -36,6 +37,9 @@ class Webhooks(Protocol):
     def one(self, webhook_id: str, caller: Caller) -> dict[str, Any]:
         """The caller's webhook."""
 
+    def calls(self, webhook_id: str, caller: Caller) -> list[dict[str, Any]]:
+        """The newest requests to a webhook."""
+
     def rotate(self, webhook_id: str, asked: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
         """Gives a webhook a new address."""
 
@@ -48,6 +52,9 @@ class Firing(Protocol):
 
     def admit(self, token: str, sent: Sent) -> Admitted:
         """The webhook with this token."""
+
+    def refusals(self, admitted: Admitted) -> AbstractContextManager[None]:
+        """Keeps the error that ends the block."""
 
     def run(self, admitted: Admitted, given: Sequence[Any]) -> Fired:
         """Does what was asked for."""
@@ -76,6 +83,9 @@ def add_webhook_routes(
     def one(webhook_id: str) -> Response:
         return jsonify(webhooks.one(webhook_id, caller()))
 
+    def calls(webhook_id: str) -> Response:
+        return listed(webhooks.calls(webhook_id, caller()), None, paged=paged)
+
     def rotate(webhook_id: str) -> Response:
         who = caller()
         asked = load_input(request, rotate_schema)
@@ -89,6 +99,7 @@ def add_webhook_routes(
     routes.add_url_rule("/webhooks", "webhooks", every)
     routes.add_url_rule(item, "webhook", one)
     routes.add_url_rule(item, "end_webhook", end, methods=["DELETE"])
+    routes.add_url_rule(f"{item}/calls", "webhook_calls", calls)
     routes.add_url_rule(f"{item}/rotate", "rotate_webhook", rotate, methods=["POST"])
 
 
@@ -101,9 +112,11 @@ def firing_routes(firing: Firing, idempotency: Idempotency) -> Blueprint:
         if request.method == "HEAD":
             raise MethodNotAllowed(_METHODS)
         admitted = firing.admit(token, _sent())
-        if admitted.attempt and (replayed := begin_once(idempotency, admitted.attempt)):
-            return replayed
-        return _answer(firing.run(admitted, _given()))
+        with firing.refusals(admitted):
+            if admitted.attempt and (replayed := begin_once(idempotency, admitted.attempt)):
+                return replayed
+            given = _given()
+        return _answer(firing.run(admitted, given))
 
     routes.add_url_rule("/webhooks/<token>", "fire", fire, methods=_METHODS)
     remember_answers(routes, idempotency)

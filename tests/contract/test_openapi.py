@@ -32,10 +32,20 @@ from schemas.errors import ErrorBody
 from schemas.events import Change, EventRow
 from schemas.fields import declared_fields
 from schemas.history import HistoryRow
-from schemas.hooks import DeliveryRow, Hook, HookEnd, HookInput, ReplayResult
+from schemas.hooks import (
+    Attempt,
+    Delivery,
+    DeliveryRow,
+    Hook,
+    HookEnd,
+    HookInput,
+    ReplayedDead,
+    ReplayResult,
+)
+from schemas.inputs import ReplayInput
 from schemas.universal import Choice
 from schemas.video import Video
-from schemas.webhooks import Accepted, RotateInput, Webhook, WebhookEnd, WebhookInput
+from schemas.webhooks import Accepted, RotateInput, Webhook, WebhookCall, WebhookEnd, WebhookInput
 from tests.documented import METHODS, check_value, operations, resolve
 from wire.database import open_engine
 
@@ -44,10 +54,11 @@ WITHOUT_ENDPOINT = published_document(CATALOG, with_endpoint=False)
 ENDPOINT_PATH = profile_api.app.PATH
 
 INPUTS = [item.input for item in (*CATALOG, CATALOG.universal)]
-INPUTS += [HookInput, WebhookInput, RotateInput]
+INPUTS += [HookInput, ReplayInput, WebhookInput, RotateInput]
 OUTPUTS = [item.output for item in (*CATALOG, CATALOG.universal)]
 OUTPUTS += [CATALOG.connection.output, Account, Choice, ErrorBody, Video, EventRow, Change]
-OUTPUTS += [Hook, HookEnd, DeliveryRow, ReplayResult, HistoryRow, Webhook, WebhookEnd, Accepted]
+OUTPUTS += [Hook, HookEnd, DeliveryRow, Delivery, Attempt, ReplayResult, ReplayedDead, HistoryRow]
+OUTPUTS += [Webhook, WebhookCall, WebhookEnd, Accepted]
 
 
 def named(schema: type[Schema]) -> str:
@@ -85,10 +96,12 @@ def endpoint_app() -> Flask:
 
 
 def served(app: Flask) -> set[tuple[str, str]]:
-    """(method, path) of every rule; HEAD and OPTIONS come along with HTTP itself."""
+    """(method, path) of every rule for programs; HEAD and OPTIONS come along with HTTP itself."""
     return {
         (method.lower(), re.sub(r"<(?:[^>]+:)?(\w+)>", r"{\1}", rule.rule))
         for rule in app.url_map.iter_rules()
+        # Pages for people.
+        if not rule.rule.startswith("/console")
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from connector.exports.zapier import title_case, zapier_definition
+from connector.exports.zapier import zapier_definition
 from connector.exports.zapier_promises import broken_promises
 from schemas.catalog import CATALOG
+from schemas.titles import title_case
 from tests.zapier.checks import lint, lint_hook_payload, lint_live
 
 BASE_URL = "https://connector.example.com"

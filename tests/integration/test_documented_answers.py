@@ -113,6 +113,12 @@ def test_webhooks_fit(
     item = f"{root}/{made['id']}"
     ask(server, document, "GET", root, headers=key)
     ask(server, document, "GET", item, headers=key)
+
+    def calls_of(webhook: str) -> list[dict[str, Any]]:
+        found = ask(server, document, "GET", f"{webhook}/calls", headers=key).json()
+        calls: list[dict[str, Any]] = found["items"] if platform == "make" else found
+        return calls
+
     path = urlsplit(made["url"]).path
     assert ask(server, document, "POST", path, json={"user": "ada"}).status_code == 200
     assert ask(server, document, "GET", f"{path}?handle=ada").status_code == 200
@@ -125,7 +131,21 @@ def test_webhooks_fit(
     for handle, reserved in RESERVED.items():
         answer = ask(server, document, "POST", path, data=handle)
         assert answer.status_code >= 400, reserved
+    once = {"data": "@ada", "headers": {"Idempotency-Key": "once"}}
+    before = len(calls_of(item))
+    fired_twice = [requests.post(server.url + path, timeout=60, **once) for _ in range(2)]
+    assert fired_twice[1].headers["Idempotent-Replayed"] == "true"
+    assert len(calls_of(item)) == before + 1
+    ask(server, document, "POST", path, data="{", headers={"Content-Type": "application/json"})
+    again = {"data": "@bo", "headers": {"Idempotency-Key": "once"}}
+    assert ask(server, document, "POST", path, **again).status_code == 422
+    newest = [(call["handle"], call["error_code"]) for call in calls_of(item)[:3]]
+    assert newest == [(None, "idempotency_key_reused"), (None, "invalid_input"), ("ada", None)]
+    stranger = {"X-API-Key": server.new_key()[0]}
     refusals: list[tuple[int, str, str, dict[str, Any]]] = [
+        (404, "GET", f"{item}/calls", {"headers": stranger}),
+        (404, "GET", f"{root}/x/calls", {"headers": key}),
+        (401, "GET", f"{item}/calls", {"headers": {"X-API-Key": "sk_unknown"}}),
         (400, "POST", path, {"json": {}}),
         (401, "POST", urlsplit(forwarding["url"]).path, {"data": "@ada"}),
         (404, "GET", f"{root}/x", {"headers": key}),
@@ -195,16 +215,45 @@ def test_hooks_fit(server: Server, document: Document, key: dict[str, str], plat
     one = f"{hooks}/{made['id']}"
     asked = [
         (200, "GET", hooks),
+        (200, "GET", one),
+        (404, "GET", f"{hooks}/nobody"),
         (200, "POST", f"{one}/rotate"),
         (404, "POST", f"{hooks}/nobody/rotate"),
         (200, "POST", f"{one}/test"),
         (429, "POST", f"{one}/test"),
         (404, "POST", f"{hooks}/nobody/test"),
         (200, "GET", f"/{platform}/deliveries"),
-        (200, "DELETE", one),
+        (200, "GET", f"/{platform}/deliveries?state=pending&subscription_id={made['id']}"),
+        (404, "GET", f"/{platform}/deliveries?subscription_id=nobody"),
+        (400, "GET", f"/{platform}/deliveries?state=lost"),
+        (200, "POST", f"/{platform}/deliveries/replay"),
+        (200, "POST", f"/{platform}/deliveries/replay?subscription_id={made['id']}"),
+        (404, "POST", f"/{platform}/deliveries/replay?subscription_id=nobody%00"),
+        (404, "GET", f"/{platform}/deliveries/{2**63 - 1}"),
+        (404, "GET", f"/{platform}/deliveries/{2**63}"),
+        (404, "GET", f"/{platform}/deliveries/x"),
     ]
     for status, method, path in asked:
         assert ask(server, document, method, path, headers=key).status_code == status
+    of_it = f"/{platform}/deliveries?subscription_id={made['id']}"
+    found = ask(server, document, "GET", of_it, headers=key).json()
+    (row,) = found["items"] if platform == "make" else found
+    delivery = f"/{platform}/deliveries/{row['id']}"
+    whole = ask(server, document, "GET", delivery, headers=key).json()
+    assert whole["body"]["event_id"] == row["event_id"]
+    assert given["target_url"] not in str(whole)
+    stranger = {"X-API-Key": server.new_key()[0]}
+    for status, method, path, headers in (
+        (404, "GET", one, stranger),
+        (404, "GET", delivery, stranger),
+        (404, "GET", of_it, stranger),
+        (404, "POST", f"/{platform}/deliveries/replay?subscription_id={made['id']}", stranger),
+        (401, "GET", delivery, {"X-API-Key": "sk_unknown"}),
+        (401, "POST", f"/{platform}/deliveries/replay", {"X-API-Key": "sk_unknown"}),
+        (200, "DELETE", one, key),
+        (404, "GET", delivery, key),
+    ):
+        assert ask(server, document, method, path, headers=headers).status_code == status
 
 
 @platforms

@@ -118,6 +118,17 @@ def test_long_answer_is_not_read(upstream: FakeUpstream) -> None:
     assert sent < 100 * MAX_ANSWER_BYTES
 
 
+def test_beginning_of_the_answer_is_handed_on(upstream: FakeUpstream) -> None:
+    """Also where it is a failure; asked for as plain text, since nobody unpacks it."""
+    upstream.answers("received", reply(422, b"No such field: name\xff"))
+    assert send(upstream.url).answer == "No such field: name\ufffd"
+    assert upstream.asked_for("received")[-1].headers["accept-encoding"] == "identity"
+    upstream.answers("received", reply(200, b"x" * 70_000))
+    assert send(upstream.url).answer == "x" * 1000
+    upstream.answers("received", reply(204, b""))
+    assert send(upstream.url).answer is None
+
+
 def test_slow_answer_is_cut_at_the_deadline(upstream: FakeUpstream) -> None:
     def drip(connection: socket.socket, _request: Received) -> None:
         for byte in b"HTTP/1.1 200 OK\r\n" + b"X-Some: thing\r\n" * 1000:

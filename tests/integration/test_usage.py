@@ -16,13 +16,13 @@ from connector.domain.errors import (
     BudgetExceeded,
     ConnectorError,
     InvalidApiKey,
+    InvalidInput,
     ProfileNotFound,
     UpstreamTimeout,
     UpstreamUnavailable,
 )
 from connector.domain.usage import Asked
 from connector.services.lookup import find_profile, get_profile
-from connector.services.usage import UsageReport
 from schemas.fields import declared_fields
 from schemas.usage import Usage
 from tests.watched import Watching, profile
@@ -52,12 +52,7 @@ def look_up(watching: Watching, *, max_age: int = 60, **caller: str) -> None:
 
 
 def usage(watching: Watching, **caller: str) -> dict[str, Any]:
-    report = UsageReport(
-        meter=watching.meter,
-        profiles=watching.profiles,
-        watching_budget=1000,
-    )
-    value: dict[str, Any] = report.of(watching.caller(**caller)).value
+    value: dict[str, Any] = watching.usage.of(watching.caller(**caller)).value
     return value
 
 
@@ -169,3 +164,64 @@ def test_counts_of_long_ago_are_forgotten(watching: Watching) -> None:
     watching.forgetting.run()
     watching.clock.move(days=-366)
     assert usage(watching)["credits_this_month"] == 0
+
+
+def test_days_are_told_over_all_platforms_of_a_key(watching: Watching) -> None:
+    """In UTC, oldest first, also those without any; another key's are not among them."""
+    look_up(watching, platform="make")
+    look_up(watching, platform="make")
+    watching.clock.move(days=2)
+    for platform in ("zapier", "make"):
+        look_up(watching, platform=platform)
+    watching.poll("profile_changed", "ada", api_key="sk_b")
+    watching.profiles.answers["ada"] = UpstreamTimeout()
+    with pytest.raises(UpstreamTimeout):
+        look_up(watching, platform="api")
+    told = watching.usage.by_day(watching.caller(platform="api"), days=4)
+    nothing = {"credits": 0, "saved": 0, "unsure": 0}
+    assert told == {
+        "days": [
+            {"day": "2026-11-23", **nothing, "by": {}},
+            {"day": "2026-11-24", "credits": 2, "saved": 2, "unsure": 0, "by": {"get_profile": 2}},
+            {"day": "2026-11-25", **nothing, "by": {}},
+            {"day": "2026-11-26", "credits": 4, "saved": 0, "unsure": 2, "by": {"get_profile": 4}},
+        ],
+        "by_platform": {
+            "zapier": {**nothing, "credits": 2},
+            "make": {**nothing, "credits": 4, "saved": 2},
+            "api": {**nothing, "unsure": 2},
+        },
+    }
+    assert watching.usage.by_day(watching.caller(), days=4) == told
+
+
+def test_days_reach_over_months_and_begin_when_they_are_asked(watching: Watching) -> None:
+    look_up(watching)
+    watching.clock.move(days=29)
+    days = watching.usage.by_day(watching.caller())["days"]
+    assert [day["day"] for day in days[::29]] == ["2026-11-24", "2026-12-23"]
+    assert (len(days), days[0]["credits"]) == (30, 2)
+    watching.clock.move(days=1)
+    told = watching.usage.by_day(watching.caller())
+    assert sum(day["credits"] for day in told["days"]) == 0
+    assert told["by_platform"]["zapier"]["credits"] == 0
+
+
+def test_days_leave_out_what_is_only_set_aside(engine: Engine) -> None:
+    """It is counted beside what was spent, so that a budget holds."""
+    watching = with_profile(Watching(engine, key_budget=10))
+    look_up(watching)
+    (today,) = watching.usage.by_day(watching.caller(), days=1)["days"]
+    assert (today["credits"], today["by"]) == (2, {"get_profile": 2})
+
+
+@pytest.mark.parametrize("days", [0, -1, 367, 10**30])
+def test_days_that_make_no_sense_are_refused(watching: Watching, days: int) -> None:
+    with pytest.raises(InvalidInput, match="days: Must be from 1 to 366"):
+        watching.usage.by_day(watching.caller(), days=days)
+
+
+def test_days_are_refused_to_a_bad_key(watching: Watching) -> None:
+    watching.profiles.bad_keys["sk_bad"] = InvalidApiKey()
+    with pytest.raises(InvalidApiKey):
+        watching.usage.by_day(watching.caller("sk_bad"))

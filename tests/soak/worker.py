@@ -28,7 +28,7 @@ class AckFirst(Courier):
 
     def deliver(self, delivery: ClaimedDelivery) -> None:
         now = self.clock.now()
-        self.store.complete(delivery, Outcome(200), Verdict(DELIVERED, now), now)
+        self.store.complete(delivery, Outcome(200), Verdict(DELIVERED, now), now, milliseconds=0)
         self._outcome(delivery)
 
 

@@ -13,6 +13,8 @@ from connector.domain.deliveries import (
     SCHEDULE,
     ClaimedDelivery,
     Outcome,
+    Try,
+    beginning_of,
     judge,
     next_pause,
 )
@@ -85,3 +87,27 @@ def test_five_days_of_failures_end_the_subscription(days: float, ends: bool) -> 
     failing_since = NOW - timedelta(days=days)
     verdict = judge(claimed(2, failing_since), Outcome(500), NOW, random=lambda: 0.5)
     assert (verdict.disable is not None) is ends
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b"", None),
+        (b"OK", "OK"),
+        (b"\xff\x00 gone", "\ufffd\ufffd gone"),
+        ("é".encode() * 1001, "é" * 1000),
+        ("😀".encode() * 1001, "😀" * 1000),
+        (b"a" + "😀".encode() * 1001, "a" + "😀" * 999),
+        (b"\x1f\x8b" * 40_000, "\x1f\ufffd" * 500),
+    ],
+    ids=["nothing", "text", "no text", "two bytes", "four bytes", "cut in half", "long"],
+)
+def test_beginning_of_an_answer_is_text(body: bytes, text: str | None) -> None:
+    """Whatever a receiver answers, it can be kept in either database, and shown."""
+    assert beginning_of(body) == text
+
+
+def test_answer_is_in_no_repr() -> None:
+    """Nor is it in a log: a receiver may repeat what it was sent."""
+    assert "planted" not in repr(Outcome(200, answer="planted"))
+    assert "planted" not in repr(Try(NOW, 1, 200, None, "planted"))

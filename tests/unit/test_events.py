@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.domain.events import Event, events_between, sample_event
+from connector.domain.events import IN_CONSOLE, Event, events_between, sample_event
 from connector.domain.portraits import Portrait, missed, seen
 from connector.domain.rows import profile_row
 from schemas.catalog import CATALOG
@@ -343,3 +343,42 @@ def test_portrait_survives_the_database(rows: list[dict[str, Any] | None]) -> No
 
 def test_watched_keys_are_keys_of_the_row() -> None:
     assert set(WATCHED_KEYS) <= set(declared_fields(EventRow))
+
+
+def test_console_tells_all_that_needs_no_choice() -> None:
+    """A milestone would have to be named, and counts are kept anyway."""
+    after = row(
+        videos=[("v3", 1_700_000_300), *OLD],
+        signature="New",
+        stats={"followerCount": 2000},
+        privateAccount=True,
+    )
+    happened = between(
+        IN_CONSOLE, row(), row(signature="New", videos=[("v3", 1_700_000_300), *OLD])
+    )
+    assert [event.body["event_type"] for event in happened] == ["new_video", "profile_changed"]
+    happened = between(IN_CONSOLE, row(), after)
+    assert [event.body["event_type"] for event in happened] == [
+        "profile_changed",
+        "profile_private",
+    ]
+
+
+@pytest.mark.parametrize("trigger", ["new_video", "profile_changed", "profile_unavailable"])
+def test_console_tells_an_event_by_the_same_id_as_its_trigger(trigger: str) -> None:
+    """What several subscriptions are told can be shown once."""
+    later = row(videos=[("v3", 1_700_000_300), *OLD], signature="New")
+    for after in (later, row(privateAccount=True), None):
+        ids = {event.event_id for event in between(IN_CONSOLE, row(), after)}
+        assert {event.event_id for event in between(trigger, row(), after)} <= ids
+
+
+def test_console_does_not_choose() -> None:
+    """What its subscription is kept with narrows nothing."""
+    after = row(signature="New")
+    assert between(IN_CONSOLE, row(), after, watched_fields=["user_nickname"], statuses=["gone"])
+
+
+def test_console_is_offered_by_no_platform() -> None:
+    """So that no poll and no hook can meet its subscriptions."""
+    assert IN_CONSOLE not in TRIGGERS

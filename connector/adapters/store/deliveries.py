@@ -7,10 +7,21 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import BindParameter, Engine, bindparam, func, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    Engine,
+    bindparam,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy import Connection as Session
 
-from connector.adapters.store.tables import Delivery, Event, Subscription
+from connector.adapters.store.dead_letters import again, enable, send_dead_again
+from connector.adapters.store.deliveries_shown import kept, newest
+from connector.adapters.store.tables import Attempt, Delivery, Event, Subscription
 from connector.adapters.store.time import from_ms, to_ms
 from connector.adapters.store.watches import body_of, keep_event
 from connector.domain.deliveries import (
@@ -19,6 +30,7 @@ from connector.domain.deliveries import (
     PENDING,
     ClaimedDelivery,
     DeliveryState,
+    KeptDelivery,
     Outcome,
     Verdict,
 )
@@ -78,9 +90,18 @@ class Deliveries:
         return [_claimed(row, token) for row in rows]
 
     def complete(
-        self, delivery: ClaimedDelivery, outcome: Outcome, verdict: Verdict, now: datetime
+        self,
+        delivery: ClaimedDelivery,
+        outcome: Outcome,
+        verdict: Verdict,
+        now: datetime,
+        *,
+        milliseconds: int,
     ) -> bool:
-        """Keeps what became of a delivery; false, and nothing kept, where the claim was lost."""
+        """Keeps a try, which ended now, and what became of the delivery.
+
+        False, and nothing kept, where the claim was lost.
+        """
         values = {
             "state": verdict.state,
             "due_at": to_ms(verdict.due_at),
@@ -92,10 +113,19 @@ class Deliveries:
             "updated_at": to_ms(now),
         }
         ours = {"of": delivery.sequence, "token": delivery.token, **values}
+        tried = {
+            "sequence": delivery.sequence,
+            "tried_at": to_ms(now) - milliseconds,
+            "status": outcome.status,
+            "error": outcome.error,
+            "answer": outcome.answer,
+            "milliseconds": milliseconds,
+        }
 
         def keep(session: Session) -> bool:
             if session.execute(_OURS, ours).rowcount == 0:
                 return False
+            session.execute(_TRIED, tried)
             _keep_health(session, delivery, outcome, verdict, to_ms(now))
             return True
 
@@ -104,20 +134,22 @@ class Deliveries:
         )
 
     def listed(
-        self, connection_id: str | None, *, state: str | None, limit: int
+        self,
+        connection_id: str | None,
+        *,
+        state: str | None,
+        limit: int,
+        subscription_id: str | None = None,
     ) -> list[DeliveryState]:
-        """The newest deliveries, of one connection or of all."""
-        query = select(Delivery.__table__, Event.event_id, Subscription.trigger).join(
-            Event, Event.sequence == Delivery.sequence
-        )
-        query = query.join(Subscription, Subscription.id == Delivery.subscription_id)
-        if connection_id is not None:
-            query = query.where(Subscription.connection_id == connection_id)
-        if state is not None:
-            query = query.where(Delivery.state == state)
+        """The newest deliveries, of one connection or of all; of one subscription, where it is given."""
+        wanted = {"state": state, "subscription_id": subscription_id}
         with reading(self._engine) as session:
-            rows = session.execute(query.order_by(Delivery.sequence.desc()).limit(limit)).all()
-        return [_state(row) for row in rows]
+            return newest(session, connection_id, **wanted, limit=limit)
+
+    def find(self, connection_id: str, sequence: int, *, tries: int) -> KeptDelivery | None:
+        """The connection's delivery, with its newest `tries`."""
+        with reading(self._engine) as session:
+            return kept(session, connection_id, sequence, tries=tries)
 
     def test(
         self, subscription_id: str, event: Told, now: datetime, *, pause: timedelta
@@ -134,7 +166,7 @@ class Deliveries:
             last = session.execute(_last_test(subscription_id)).first()
             if last and max(last.updated_at + _ms(pause), last.lease_until or 0) > to_ms(now):
                 return None
-            _enable(session, subscription_id)
+            enable(session, subscription_id)
             if last is None or last.state != PENDING:
                 return keep_event(session, subscription_id, event, to_ms(now), delivered=True)
             values = {"due_at": to_ms(now), "updated_at": to_ms(now), "attempt": 0}
@@ -159,14 +191,22 @@ class Deliveries:
         if connection_id is not None:
             mine = select(Subscription.id).where(Subscription.connection_id == connection_id)
             ended = ended.where(Delivery.subscription_id.in_(mine))
-        values = {"state": PENDING, "due_at": to_ms(now), "attempt": 0}
         with writing(self._engine) as session:
-            done = session.execute(ended.values(values).returning(Delivery.subscription_id))
+            done = session.execute(ended.values(again(now)).returning(Delivery.subscription_id))
             subscription_id = done.scalar_one_or_none()
             if subscription_id is None:
                 return False
-            _enable(session, subscription_id)
+            enable(session, subscription_id)
         return True
+
+    def replay_dead(
+        self, connection_id: str, now: datetime, *, subscription_id: str | None, limit: int
+    ) -> tuple[list[int], int]:
+        """Sends up to `limit` dead deliveries again, the oldest first; which, and how many are left."""
+        with writing(self._engine) as session:
+            return send_dead_again(
+                session, connection_id, now, subscription_id=subscription_id, limit=limit
+            )
 
 
 _TARGET = (
@@ -273,6 +313,7 @@ _CLAIMED: Final = (
 _OURS: Final = update(Delivery).where(
     Delivery.sequence == bindparam("of"), Delivery.claim_token == bindparam("token")
 )
+_TRIED: Final = insert(Attempt)
 
 
 def _last_test(subscription_id: str) -> Any:
@@ -308,12 +349,6 @@ def _keep_health(
     session.execute(mine.values(values))
 
 
-def _enable(session: Session, subscription_id: str) -> None:
-    values = {"state": ACTIVE, "reason": None, "first_failure_at": None, "throttled_until": None}
-    mine = update(Subscription).where(Subscription.id == subscription_id)
-    session.execute(mine.values(values))
-
-
 def _claimed(row: Any, token: str) -> ClaimedDelivery:
     failing, rotated = row.first_failure_at, row.rotated_at
     return ClaimedDelivery(
@@ -327,18 +362,4 @@ def _claimed(row: Any, token: str) -> ClaimedDelivery:
         attempt=row.attempt,
         first_failure_at=None if failing is None else from_ms(failing),
         rotated_at=None if rotated is None else from_ms(rotated),
-    )
-
-
-def _state(row: Any) -> DeliveryState:
-    return DeliveryState(
-        id=row.sequence,
-        subscription_id=row.subscription_id,
-        trigger=row.trigger,
-        event_id=row.event_id,
-        state=row.state,
-        attempts=row.attempt,
-        due_at=from_ms(row.due_at),
-        last_status=row.last_status,
-        last_error=row.last_error,
     )

@@ -109,6 +109,12 @@ class Subscriptions:
             row = session.execute(select(Row).where(*mine, _OF_A_TRIGGER)).first()
         return row and _subscription(row)
 
+    def owns(self, connection_id: str, subscription_id: str) -> bool:
+        """Whether it is the connection's, also where it carries a webhook's rows or a job's callback."""
+        query = select(Row.id).where(Row.id == subscription_id, Row.connection_id == connection_id)
+        with reading(self._engine) as session:
+            return session.execute(query).first() is not None
+
     def delivered(self, connection_id: str) -> list[Subscription]:
         """Every subscription of the connection that has a target, oldest first."""
         query = (

@@ -67,7 +67,7 @@ class Watch(Base):
 
 
 class Subscription(Base):
-    """One trigger with its inputs. Without a `target_url` it is polled, with one it is delivered.
+    """One trigger with its inputs. Without a `target_url` it is polled, or in the console.
 
     What goes to one `target_host` is counted together; where it is null, it is not counted.
     """

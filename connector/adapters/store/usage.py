@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from sqlalchemy import Connection as Session
@@ -76,6 +76,15 @@ class UsageCounts:
                 days[row.day] = Spent(row.credits, row.saved, row.unsure)
         return found
 
+    def counted_since(self, connection_ids: Iterable[str], day: str) -> dict[Asked, Spent]:
+        """What was spent with several connections from `day` ("2026-11-24") on."""
+        with reading(self._engine) as session:
+            rows = session.execute(_SINCE, {"all": list(connection_ids), "on": day}).all()
+        return {
+            Asked(row.connection_id, row.day, row.what): Spent(row.credits, row.saved, row.unsure)
+            for row in rows
+        }
+
     def forget(self, before_day: str) -> None:
         """Deletes the counts of days before `before_day`."""
         with writing(self._engine) as session:
@@ -103,7 +112,7 @@ def count(session: Session, asked: Asked, spent: Spent) -> None:
     session.execute(_ADD, more)
 
 
-# Said once: to put a statement together takes many times as long as to carry it out.
+# Said once each: to put a statement together takes many times as long as to carry it out.
 _ADD: Final = (
     update(Row)
     .where(
@@ -116,6 +125,11 @@ _ADD: Final = (
         saved=Row.saved + bindparam("more_saved"),
         unsure=Row.unsure + bindparam("more_unsure"),
     )
+)
+_SINCE: Final = select(Row.__table__).where(
+    Row.connection_id.in_(bindparam("all", expanding=True)),
+    Row.day >= bindparam("on"),
+    Row.what != _SET_ASIDE,
 )
 
 

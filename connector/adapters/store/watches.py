@@ -16,6 +16,7 @@ from sqlalchemy import (
     Engine,
     and_,
     bindparam,
+    case,
     exists,
     insert,
     or_,
@@ -38,9 +39,17 @@ from connector.adapters.store.tables import (
 from connector.adapters.store.tables import Event as EventRow
 from connector.adapters.store.time import to_ms
 from connector.domain.deliveries import PENDING
-from connector.domain.events import Event
+from connector.domain.events import IN_CONSOLE, Event
 from connector.domain.portraits import Portrait
-from connector.domain.subscriptions import ACTIVE, ClaimedWatch, Look, Terms, Told, Watched
+from connector.domain.subscriptions import (
+    ACTIVE,
+    PAUSED,
+    ClaimedWatch,
+    Look,
+    Terms,
+    Told,
+    Watched,
+)
 from wire.database import is_new, reading, writing
 from wire.json_text import parse_json, to_json
 from wire.together import Together
@@ -54,7 +63,7 @@ class Watches:
         self._together = Together.on(engine)
 
     def claim_due(self, now: datetime, *, lease: timedelta, limit: int) -> list[ClaimedWatch]:
-        """Up to `limit` watches that are due for a delivered subscription, the longest due first."""
+        """Up to `limit` watches that are due for a receiver or the console, the longest due first."""
         return self._claim(_DUE, now, lease=lease, limit=limit)
 
     def claim_one(self, watch_id: int, now: datetime, *, lease: timedelta) -> ClaimedWatch | None:
@@ -68,6 +77,7 @@ class Watches:
             select(Watch.id)
             .join(SubscribedWatch, SubscribedWatch.watch_id == Watch.id)
             .where(SubscribedWatch.subscription_id == subscription_id, Watch.due_at <= to_ms(now))
+            .where(_RUNS)
         )
         with reading(self._engine) as session:
             return list(session.execute(query).scalars())
@@ -150,7 +160,7 @@ class Watches:
     def watched_by(self, subscription_id: str, now: datetime) -> list[Watched]:
         """What is known of the subscription's profiles."""
         query = (
-            select(Watch.portrait, Watch.problem, Watch.lease_until)
+            select(Watch.portrait, PROBLEM, Watch.lease_until)
             .join(SubscribedWatch, SubscribedWatch.watch_id == Watch.id)
             .where(SubscribedWatch.subscription_id == subscription_id)
             .order_by(Watch.id)
@@ -158,21 +168,34 @@ class Watches:
         with reading(self._engine) as session:
             rows = session.execute(query).all()
         return [
-            Watched(_portrait(row.portrait), row.problem, (row.lease_until or 0) > to_ms(now))
+            Watched(portrait_of(row.portrait), row.problem, (row.lease_until or 0) > to_ms(now))
             for row in rows
         ]
 
 
-def _awaited() -> ColumnElement[bool]:
-    """Somebody is told of the watch, and its key works."""
+# Subscriptions for which a worker looks: the others are looked for when they are polled.
+BY_WORKERS: Final = and_(
+    Subscription.state == ACTIVE,
+    or_(Subscription.target_url.is_not(None), Subscription.trigger == IN_CONSOLE),
+)
+_RUNS: Final = Watch.paused_at.is_(None)
+# Kept apart from a pause, which a look that is under way must not end.
+PROBLEM: Final = case((_RUNS, Watch.problem), else_=PAUSED).label("problem")
+
+
+def for_workers() -> ColumnElement[bool]:
+    """Somebody is told of the watch without asking, and it is not paused."""
     wanted = exists().where(
         SubscribedWatch.watch_id == Watch.id,
         SubscribedWatch.subscription_id == Subscription.id,
-        Subscription.state == ACTIVE,
-        Subscription.target_url.is_not(None),
+        BY_WORKERS,
     )
+    return and_(wanted, _RUNS)
+
+
+def _awaited() -> ColumnElement[bool]:
     healthy = exists().where(Connection.id == Watch.connection_id, Connection.problem.is_(None))
-    return and_(wanted, healthy)
+    return and_(for_workers(), healthy)
 
 
 def _due(*wanted: ColumnElement[bool]) -> Any:
@@ -191,10 +214,11 @@ def _due(*wanted: ColumnElement[bool]) -> Any:
 _DUE: Final = _due(_awaited())
 _DUE_ONE: Final = _due(_awaited(), Watch.id == bindparam("of"))
 _DUE_FOR: Final = _due(
+    _RUNS,
     exists().where(
         SubscribedWatch.watch_id == Watch.id,
         SubscribedWatch.subscription_id == bindparam("of"),
-    )
+    ),
 )
 _IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
 _THESE: Final = update(Watch).where(Watch.id.in_(_IDS))
@@ -386,9 +410,10 @@ def _claimed(row: Any, token: str) -> ClaimedWatch:
         handle=row.handle,
         interval_seconds=row.interval_seconds,
         attempt=row.attempt,
-        portrait=_portrait(row.portrait),
+        portrait=portrait_of(row.portrait),
     )
 
 
-def _portrait(text: str | None) -> Portrait | None:
+def portrait_of(text: str | None) -> Portrait | None:
+    """A portrait as it is kept, read again."""
     return Portrait.from_json(parse_json(text.encode())) if text else None

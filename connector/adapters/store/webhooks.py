@@ -6,16 +6,32 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Engine, case, delete, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Engine,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy import Connection as Session
 
-from connector.adapters.store.tables import Connection, Subscription
+from connector.adapters.store.tables import Connection, Subscription, WebhookCall
 from connector.adapters.store.tables import Webhook as Row
 from connector.adapters.store.time import from_ms, to_ms
 from connector.domain.subscriptions import ACTIVE
-from connector.domain.webhooks import Standing, Webhook
+from connector.domain.webhooks import Call, Standing, Webhook
 from wire.database import reading, writing
+from wire.together import Together
 
 _MINUTE: Final = 60_000
+# Of each webhook, the newest.
+MAX_CALLS: Final = 50
 _KEPT: Final = [field.name for field in fields(Webhook)]
 
 
@@ -24,6 +40,7 @@ class Webhooks:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._together = Together.on(engine)
 
     def add(self, webhook: Webhook, token_hash: str) -> None:
         """Keeps a new webhook."""
@@ -104,12 +121,81 @@ class Webhooks:
         with writing(self._engine) as session:
             session.execute(update(Row).where(*same).values(credits=Row.credits - credits))
 
+    def keep_call(self, webhook_id: str, call: Call, *, a_minute: int | None = None) -> None:
+        """Keeps a call, and no more than the newest of each webhook.
 
+        Of those without a handle and with its error, no more than `a_minute`. One beyond only reads.
+        """
+        values = asdict(call) | {"webhook_id": webhook_id, "called_at": to_ms(call.called_at)}
+        same = {
+            "of": webhook_id,
+            "code": call.error_code,
+            "since": to_ms(call.called_at) // _MINUTE * _MINUTE,
+        }
+
+        def is_one_too_many(session: Session) -> bool:
+            return a_minute is not None and session.execute(_SAME, same).scalar_one() >= a_minute
+
+        def keep(session: Session) -> None:
+            # Of two at once, the second sees the first; and who ended the webhook ended its calls.
+            if session.execute(_LOCKED, same).first() is None or is_one_too_many(session):
+                return
+            session.execute(_CALLED, values)
+            session.execute(_OLD, same)
+
+        if a_minute is not None:
+            with reading(self._engine) as session:
+                if is_one_too_many(session):
+                    return
+        self._together.write(keep, locks=(Row.__tablename__, webhook_id))
+
+    def calls(self, webhook_id: str) -> list[Call]:
+        """The newest calls, newest first."""
+        with reading(self._engine) as session:
+            rows = session.execute(_NEWEST, {"of": webhook_id}).all()
+        return [_call(row) for row in rows]
+
+
+_OF: BindParameter[str] = bindparam("of")
+_LOCKED: Final = select(Row.id).where(Row.id == _OF).with_for_update(key_share=True)
+_SAME: Final = select(func.count()).where(
+    WebhookCall.webhook_id == _OF,
+    WebhookCall.handle.is_(None),
+    WebhookCall.error_code == bindparam("code"),
+    WebhookCall.called_at >= bindparam("since"),
+)
+_CALLED: Final = insert(WebhookCall)
+_NEWEST: Final = (
+    select(WebhookCall.__table__)
+    .where(WebhookCall.webhook_id == _OF)
+    .order_by(WebhookCall.id.desc())
+    .limit(MAX_CALLS)
+)
+_OLD: Final = delete(WebhookCall).where(
+    WebhookCall.webhook_id == _OF,
+    WebhookCall.id
+    <= select(WebhookCall.id)
+    .where(WebhookCall.webhook_id == _OF)
+    .order_by(WebhookCall.id.desc())
+    .offset(MAX_CALLS)
+    .limit(1)
+    .scalar_subquery(),
+)
 _TARGET: Final = (Subscription.target_url, Subscription.state, Subscription.reason)
 
 
 def _of(connection_id: str | None) -> tuple[ColumnElement[bool], ...]:
     return () if connection_id is None else (Row.connection_id == connection_id,)
+
+
+def _call(row: Any) -> Call:
+    return Call(
+        called_at=from_ms(row.called_at),
+        handle=row.handle,
+        error_code=row.error_code,
+        error=row.error,
+        milliseconds=row.milliseconds,
+    )
 
 
 def _standing(row: Any) -> Standing:

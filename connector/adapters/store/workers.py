@@ -10,7 +10,7 @@ from sqlalchemy import Engine, delete, func, insert, select, update
 from connector.adapters.store.tables import Job, Subscription
 from connector.adapters.store.tables import Worker as Row
 from connector.adapters.store.time import to_ms
-from connector.domain.subscriptions import ACTIVE
+from connector.adapters.store.watches import BY_WORKERS
 from wire.database import reading, writing
 
 SILENT_AFTER: Final = timedelta(seconds=60)
@@ -44,9 +44,7 @@ class Workers:
 
     def problem(self, now: datetime) -> str | None:
         """Why events are not delivered, as a sentence; null where they are, or none are asked for."""
-        delivered = select(Subscription.id).where(
-            Subscription.state == ACTIVE, Subscription.target_url.is_not(None)
-        )
+        delivered = select(Subscription.id).where(BY_WORKERS)
         unfinished = select(Job.id).where(Job.ended_at.is_(None))
         with reading(self._engine) as session:
             asked = any(session.execute(q.limit(1)).first() for q in (delivered, unfinished))

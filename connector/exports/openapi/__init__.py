@@ -22,7 +22,7 @@ from connector.exports.openapi.schema_objects import SchemaConverter
 from schemas.catalog import Catalog
 from schemas.errors import ErrorBody
 from schemas.hooks import HookInput
-from schemas.inputs import DeliveriesInput, HistoryInput, PageInput
+from schemas.inputs import DeliveriesInput, HistoryInput, PageInput, ReplayInput
 from schemas.jobs import JobRowsInput
 from schemas.webhooks import RotateInput, WebhookInput
 
@@ -65,7 +65,7 @@ def openapi_document(catalog: Catalog, *, version: str, door: Door) -> dict[str,
     converter = cast(SchemaConverter, plugin.converter)  # as the plugin was told to make
     read = (*catalog, *catalog.triggers, catalog.universal)
     lists = (PageInput, DeliveriesInput, HistoryInput, JobRowsInput)
-    made = (HookInput, WebhookInput, RotateInput)
+    made = (HookInput, ReplayInput, WebhookInput, RotateInput)
     converter.inputs = frozenset((*lists, *made, *(item.input for item in read)))
     responses = Responses(spec, door, converter.reference(ErrorBody))
     paths = operator_paths(door, responses) | firing_paths(converter, responses)

@@ -17,12 +17,20 @@ from connector.exports.openapi.schema_objects import SchemaConverter
 from schemas.catalog import Action, Batch, Catalog, PickList, Trigger
 from schemas.fields import declared_fields, sample_of
 from schemas.history import HistoryRow
-from schemas.hooks import DeliveryRow, Hook, HookEnd, HookInput, ReplayResult
-from schemas.inputs import DeliveriesInput, HistoryInput, PageInput
+from schemas.hooks import (
+    Delivery,
+    DeliveryRow,
+    Hook,
+    HookEnd,
+    HookInput,
+    ReplayedDead,
+    ReplayResult,
+)
+from schemas.inputs import DeliveriesInput, HistoryInput, PageInput, ReplayInput
 from schemas.jobs import BatchRow, Job, JobRowsInput
 from schemas.universal import Choice
 from schemas.usage import Usage
-from schemas.webhooks import RotateInput, Webhook, WebhookEnd, WebhookInput
+from schemas.webhooks import RotateInput, Webhook, WebhookCall, WebhookEnd, WebhookInput
 
 _UPSTREAM: Final = (
     errors.InvalidApiKey,
@@ -42,7 +50,9 @@ _SIGNED: Final = (
     "Each event is posted to the target URL as one flat row, signed by Standard Webhooks with the secret"
     " of this answer, and tried ten times over about 75 hours. An answer of 410 ends the subscription."
 )
+_NARROWED: Final = (errors.InvalidInput, errors.NotFound, *_UPSTREAM)
 _TEXT: Final = {"type": "string", "minLength": 1}
+_NUMBER: Final = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
 _QUERY_TOO: Final = "Input may also stand in the query; what the body holds comes first."
 
 
@@ -65,7 +75,7 @@ def platform_paths(
     paths |= {
         f"{root}/profiles/{{handle}}/history": {"get": writer.history()},
         f"{root}/hooks": {"get": writer.hooks(), "post": writer.subscribe()},
-        f"{root}/hooks/{{subscription_id}}": {"delete": writer.unsubscribe()},
+        f"{root}/hooks/{{subscription_id}}": {"get": writer.hook(), "delete": writer.unsubscribe()},
         f"{root}/hooks/{{subscription_id}}/rotate": {"post": writer.rotate()},
         f"{root}/hooks/{{subscription_id}}/test": {"post": writer.test()},
         f"{root}/jobs": {"get": writer.jobs()},
@@ -76,8 +86,11 @@ def platform_paths(
             "get": writer.webhook(),
             "delete": writer.end_webhook(),
         },
+        f"{root}/webhooks/{{webhook_id}}/calls": {"get": writer.webhook_calls()},
         f"{root}/webhooks/{{webhook_id}}/rotate": {"post": writer.rotate_webhook()},
         f"{root}/deliveries": {"get": writer.deliveries()},
+        f"{root}/deliveries/replay": {"post": writer.replay_dead()},
+        f"{root}/deliveries/{{delivery_id}}": {"get": writer.delivery()},
         f"{root}/deliveries/{{delivery_id}}/replay": {"post": writer.replay()},
     }
     for operations in paths.values():
@@ -281,6 +294,17 @@ class _Writer:
             },
         }
 
+    def hook(self) -> dict[str, Any]:
+        return {
+            **self._head("hook", "Get a subscription"),
+            "description": "The subscription as it stands, without its secret.",
+            **self._reads_query(_in_path("subscription_id", _TEXT)),
+            "responses": {
+                "200": self._own("The subscription.", Hook),
+                **self.responses.of(404, *EVERYWHERE, errors=(errors.NotFound, *_UPSTREAM)),
+            },
+        }
+
     def rotate(self) -> dict[str, Any]:
         return {
             **self._head("rotate", "Replace a signing secret"),
@@ -323,17 +347,40 @@ class _Writer:
             **self._reads_query(*self._query(DeliveriesInput)),
             "responses": {
                 "200": self._own_list("The deliveries.", DeliveryRow),
-                **self.responses.of(*EVERYWHERE, errors=(errors.InvalidInput, *_UPSTREAM)),
+                **self.responses.of(*EVERYWHERE, errors=_NARROWED),
+            },
+        }
+
+    def delivery(self) -> dict[str, Any]:
+        return {
+            **self._head("delivery", "Get a delivery"),
+            "description": "What is sent, and what the receiver answered to each try. In the answers,"
+            " what looks like a secret is `***`. Costs nothing.",
+            **self._reads_query(_in_path("delivery_id", _NUMBER)),
+            "responses": {
+                "200": self._own("The delivery.", Delivery),
+                **self.responses.of(*EVERYWHERE, errors=(errors.NotFound, *_UPSTREAM)),
+            },
+        }
+
+    def replay_dead(self) -> dict[str, Any]:
+        return {
+            **self._head("replay_dead", "Send all dead deliveries again"),
+            "description": "The oldest 1,000, of this key or of one subscription, as if each were sent"
+            f" again by itself. Costs nothing.\n\n{_QUERY_TOO}",
+            **self._reads_body(ReplayInput),
+            "responses": {
+                "200": self._own("They are on their way.", ReplayedDead),
+                **self.responses.of(413, *EVERYWHERE, errors=_NARROWED),
             },
         }
 
     def replay(self) -> dict[str, Any]:
-        number = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
         return {
             **self._head("replay", "Send a delivery again"),
             "description": "With the same id, and on the whole schedule. Costs nothing. A"
             " subscription that was disabled is active again.",
-            **self._reads_query(_in_path("delivery_id", number)),
+            **self._reads_query(_in_path("delivery_id", _NUMBER)),
             "responses": {
                 "200": self._own("It is on its way.", ReplayResult),
                 **self.responses.of(*EVERYWHERE, errors=(errors.NotFound, *_UPSTREAM)),
@@ -370,6 +417,19 @@ class _Writer:
             **self._reads_query(_in_path("webhook_id", _TEXT)),
             "responses": {
                 "200": self._own("The webhook.", Webhook),
+                **self.responses.of(404, *EVERYWHERE, errors=(errors.NotFound, *_UPSTREAM)),
+            },
+        }
+
+    def webhook_calls(self) -> dict[str, Any]:
+        return {
+            **self._head("webhook_calls", "List a webhook's calls"),
+            "description": "The newest 50 requests to its address, newest first, also refused ones. Of"
+            " those beyond its limit one a minute is kept, and of those that were not let in for another"
+            " reason, ten. One that was answered again by its key or its message's id is none.",
+            **self._reads_query(_in_path("webhook_id", _TEXT)),
+            "responses": {
+                "200": self._own_list("The calls.", WebhookCall),
                 **self.responses.of(404, *EVERYWHERE, errors=(errors.NotFound, *_UPSTREAM)),
             },
         }

@@ -1,0 +1,212 @@
+"""Watched profiles for the console: listed with who watches them, begun and paused."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Engine, bindparam, case, func, insert, select, update
+from sqlalchemy import Connection as Session
+
+from connector.adapters.store.tables import (
+    Connection,
+    SubscribedWatch,
+    Subscription,
+    Watch,
+)
+from connector.adapters.store.time import from_ms, to_ms
+from connector.adapters.store.watches import PROBLEM, for_workers, portrait_of
+from connector.domain.events import IN_CONSOLE
+from connector.domain.subscriptions import ACTIVE, Terms
+from connector.domain.watched import Listener, WatchedProfile
+from wire.database import is_new, reading
+from wire.together import Together
+
+
+class WatchedProfiles:
+    """The part of the store that knows what a person sees of watches, and changes there."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._together = Together.on(engine)
+
+    def watch(
+        self, connection_id: str, terms: Terms, *, interval_seconds: int, now: datetime
+    ) -> str:
+        """The id of the console's subscription to a profile, made where there is none.
+
+        A profile that is watched already is looked at no later and no less often than before, and
+        no sooner than its interval says where the console watches it already.
+        """
+        (handle,) = terms.handles
+        subscription = {
+            "id": secrets.token_hex(16),
+            "connection_id": connection_id,
+            "trigger": terms.trigger,
+            "inputs": terms.text,
+            "inputs_hash": terms.hash,
+            "interval_seconds": interval_seconds,
+            "state": ACTIVE,
+            "created_at": to_ms(now),
+        }
+        return self._together.write(
+            lambda session: _watch(session, handle, subscription),
+            locks=(Watch.__tablename__, connection_id, handle),
+        )
+
+    def pause(self, connection_id: str, handle: str, now: datetime) -> None:
+        """Nobody looks from now on; pausing twice changes nothing."""
+        self._change(_PAUSE, connection_id, handle, now)
+
+    def resume(self, connection_id: str, handle: str, now: datetime) -> int | None:
+        """Ends a pause; the id of the watch, which is due, or null where it was not paused."""
+        return self._change(_RESUME, connection_id, handle, now)
+
+    def _change(self, change: Any, connection_id: str, handle: str, now: datetime) -> int | None:
+        mine = {"of": connection_id, "called": handle, "now": to_ms(now)}
+        return self._together.write(
+            lambda session: session.execute(change, mine).scalar_one_or_none(),
+            locks=(Watch.__tablename__, connection_id, handle),
+        )
+
+    def listed(self, connection_id: str, *, limit: int) -> list[WatchedProfile]:
+        """The connection's watched profiles, by handle."""
+        return self._profiles(_LISTED, {"of": connection_id, "limit": limit})
+
+    def find(self, connection_id: str, handle: str) -> WatchedProfile | None:
+        """The connection's watched profile with this handle."""
+        found = self._profiles(_ONE, {"of": connection_id, "called": handle})
+        return next(iter(found), None)
+
+    def _profiles(self, query: Any, wanted: Mapping[str, Any]) -> list[WatchedProfile]:
+        with reading(self._engine) as session:
+            rows = session.execute(query, wanted).all()
+            found = session.execute(_LISTENERS, {"ids": [row.id for row in rows]})
+            listeners: dict[int, list[Listener]] = {row.id: [] for row in rows}
+            for line in found:
+                listeners[line.watch_id].append(_listener(line))
+        return [_profile(row, listeners[row.id]) for row in rows]
+
+    def intervals(self, connection_id: str) -> list[int]:
+        """The interval, in seconds, of every watch that workers look at."""
+        with reading(self._engine) as session:
+            return list(session.execute(_INTERVALS, {"of": connection_id}).scalars())
+
+
+# Said once each: to put a statement together takes many times as long as to carry it out.
+_MINE: Final = Watch.connection_id == bindparam("of")
+_CALLED: Final = Watch.handle == bindparam("called")
+_ROWS: Final = (
+    select(
+        Watch.id,
+        Watch.handle,
+        Watch.interval_seconds,
+        Watch.due_at,
+        Watch.seen_at,
+        Watch.paused_at,
+        Watch.portrait,
+        func.coalesce(PROBLEM, Connection.problem).label("problem"),
+    )
+    .join(Connection, Connection.id == Watch.connection_id)
+    .where(_MINE)
+)
+_LISTED: Final = _ROWS.order_by(Watch.handle).limit(bindparam("limit"))
+_ONE: Final = _ROWS.where(_CALLED)
+_LISTENERS: Final = (
+    select(
+        SubscribedWatch.watch_id,
+        Subscription.id,
+        Subscription.trigger,
+        Subscription.state,
+        Subscription.target_url.is_not(None).label("delivered"),
+    )
+    .join(Subscription, Subscription.id == SubscribedWatch.subscription_id)
+    .where(SubscribedWatch.watch_id.in_(bindparam("ids", expanding=True)))
+    .order_by(Subscription.created_at, Subscription.id)
+)
+_INTERVALS: Final = select(Watch.interval_seconds).where(_MINE, for_workers())
+_LOCKED: Final = select(Watch.id).where(_MINE, _CALLED).with_for_update()
+_CONSOLES: Final = (
+    select(Subscription.id)
+    .join(SubscribedWatch, SubscribedWatch.subscription_id == Subscription.id)
+    .where(SubscribedWatch.watch_id == bindparam("of"), Subscription.trigger == IN_CONSOLE)
+)
+_SUBSCRIBE: Final = insert(Subscription)
+_LINK: Final = insert(SubscribedWatch)
+_MADE: Final = insert(Watch)
+_INTERVAL: Final = bindparam("interval", type_=BigInteger)
+_DUE_AT: Final = bindparam("due", type_=BigInteger)
+_NO_LESS_OFTEN: Final = (
+    update(Watch)
+    .where(Watch.id == bindparam("of"))
+    .values(
+        interval_seconds=case(
+            (Watch.interval_seconds > _INTERVAL, _INTERVAL), else_=Watch.interval_seconds
+        ),
+        due_at=case((Watch.due_at > _DUE_AT, _DUE_AT), else_=Watch.due_at),
+    )
+)
+_NOW: Final = bindparam("now", type_=BigInteger)
+_PAUSE: Final = (
+    update(Watch)
+    .where(_MINE, _CALLED)
+    .values(paused_at=func.coalesce(Watch.paused_at, _NOW))
+    .returning(Watch.id)
+)
+_RESUME: Final = (
+    update(Watch)
+    .where(_MINE, _CALLED, Watch.paused_at.is_not(None))
+    .values(paused_at=None, problem=None, attempt=0, due_at=_NOW)
+    .returning(Watch.id)
+)
+
+
+def _watch(session: Session, handle: str, subscription: Mapping[str, Any]) -> str:
+    interval, now = subscription["interval_seconds"], subscription["created_at"]
+    watch_id = _locked(session, subscription["connection_id"], handle, interval, now)
+    known: str | None = session.execute(_CONSOLES, {"of": watch_id}).scalar_one_or_none()
+    due = now + interval * 1000 if known else now
+    session.execute(_NO_LESS_OFTEN, {"of": watch_id, "interval": interval, "due": due})
+    if known:
+        return known
+    session.execute(_SUBSCRIBE, subscription)
+    made: str = subscription["id"]
+    session.execute(_LINK, {"subscription_id": made, "watch_id": watch_id})
+    return made
+
+
+def _locked(session: Session, connection_id: str, handle: str, interval: int, due: int) -> int:
+    """The watch, made where there is none. Of two who ask at once, the second sees what the first made."""
+    mine = {"of": connection_id, "called": handle}
+    values = {
+        "connection_id": connection_id,
+        "handle": handle,
+        "interval_seconds": interval,
+        "due_at": due,
+        "attempt": 0,
+    }
+    # One that is found there may be deleted, with its last subscription, before it is locked.
+    while (found := session.execute(_LOCKED, mine).scalar_one_or_none()) is None:
+        is_new(session, _MADE.values(values))
+    watch_id: int = found
+    return watch_id
+
+
+def _listener(row: Any) -> Listener:
+    return Listener(row.id, row.trigger, row.state, bool(row.delivered))
+
+
+def _profile(row: Any, listeners: list[Listener]) -> WatchedProfile:
+    return WatchedProfile(
+        id=row.id,
+        handle=row.handle,
+        interval_seconds=row.interval_seconds,
+        due_at=from_ms(row.due_at),
+        seen_at=None if row.seen_at is None else from_ms(row.seen_at),
+        paused=row.paused_at is not None,
+        problem=row.problem,
+        portrait=portrait_of(row.portrait),
+        watched_by=listeners,
+    )

@@ -1,0 +1,46 @@
+"""Visits to the console: begun with an API key, which stays here; the browser holds but a token."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from connector.domain.callers import Caller
+from connector.domain.errors import Unreadable
+from connector.domain.ports import Clock, Vault, VisitStore
+from connector.domain.webhooks import token_hash
+from connector.services.subscribing import Subscribing
+
+LASTS: Final = timedelta(hours=12)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visits:
+    """Begins, knows and ends visits."""
+
+    store: VisitStore
+    subscribing: Subscribing
+    vault: Vault
+    clock: Clock
+
+    def begin(self, caller: Caller) -> str:
+        """The token of a new visit. Raises `InvalidApiKey` for a key that does not work."""
+        self.subscribing.check_key(caller)
+        token = secrets.token_urlsafe(32)
+        now = self.clock.now()
+        self.store.add(token_hash(token), self.vault.seal(caller.api_key), now, until=now + LASTS)
+        return token
+
+    def api_key(self, token: str) -> str | None:
+        """The key with which the visit was begun; null where there is none, or it is over."""
+        sealed = self.store.find(token_hash(token), self.clock.now())
+        try:
+            return sealed and self.vault.open(sealed)
+        except Unreadable:
+            return None
+
+    def end(self, token: str) -> None:
+        """Ends the visit; the token opens nothing any more."""
+        self.store.end(token_hash(token))

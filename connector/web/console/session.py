@@ -1,0 +1,107 @@
+"""Who is signed in to the console, and that each form was asked for by one of its own pages.
+
+The browser holds a random token and nothing of the key. A form carries what only that token gives.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from flask import Blueprint, Response, g, redirect, request, url_for
+from werkzeug.exceptions import Forbidden
+from werkzeug.wrappers import Response as AnyResponse
+
+from connector.domain.callers import Caller
+
+VISIT: Final = "console_visit"
+# Of who is not signed in yet: for the form that signs in.
+GUEST: Final = "console_guest"
+CSRF_FIELD: Final = "form_token"
+_PATH: Final = "/console"
+# What needs no visit.
+_OPEN: Final = ("console.sign_in", "console.begin", "console.asset")
+
+
+class Visits(Protocol):
+    """Visits, by their tokens."""
+
+    def begin(self, caller: Caller) -> str:
+        """The token of a new visit."""
+
+    def api_key(self, token: str) -> str | None:
+        """The key with which a visit was begun."""
+
+    def end(self, token: str) -> None:
+        """Ends a visit."""
+
+
+def guard(routes: Blueprint, visits: Visits, *, secure: Callable[[], bool]) -> None:
+    """Lets in who is signed in, and shows others the way; a form of another site gets no further."""
+
+    def admit() -> AnyResponse | None:
+        g.console_token = request.cookies.get(VISIT, "")
+        g.console_key = visits.api_key(g.console_token) if g.console_token else None
+        g.console_guest = request.cookies.get(GUEST, "")
+        if g.console_key is None and request.endpoint not in _OPEN:
+            return redirect(url_for("console.sign_in", next=way_back(request.path)), 303)
+        if request.method == "POST":
+            _check_form()
+        return None
+
+    def keep_guest(response: Response) -> Response:
+        if g.get("console_guest_is_new"):
+            _set(response, GUEST, g.console_guest, secure=secure())
+        return response
+
+    routes.before_request(admit)
+    routes.after_request(keep_guest)
+
+
+def form_token() -> str:
+    """What the forms of this page carry; a guest without a token gets one with the answer."""
+    if g.console_key is None and not g.console_guest:
+        g.console_guest, g.console_guest_is_new = secrets.token_urlsafe(32), True
+    return _given_by(_token())
+
+
+def welcome(response: AnyResponse, token: str, *, secure: bool) -> AnyResponse:
+    """Gives the browser the token of its visit."""
+    _set(response, VISIT, token, secure=secure)
+    response.delete_cookie(GUEST, path=_PATH)
+    return response
+
+
+def farewell(response: AnyResponse) -> AnyResponse:
+    """Takes it back."""
+    response.delete_cookie(VISIT, path=_PATH)
+    return response
+
+
+def way_back(path: str) -> str:
+    """`path` where it is a page of the console, else its first page: no way leads elsewhere."""
+    inside = path.startswith(f"{_PATH}/") and "//" not in path and "\\" not in path
+    return path if inside else f"{_PATH}/"
+
+
+def _set(response: AnyResponse, name: str, value: str, *, secure: bool) -> None:
+    # Until the browser is closed; the server ends a visit after some hours all the same.
+    response.set_cookie(name, value, path=_PATH, httponly=True, samesite="Lax", secure=secure)
+
+
+def _check_form() -> None:
+    given = request.form.get(CSRF_FIELD, "")
+    if not _token() or not hmac.compare_digest(given.encode(), _given_by(_token()).encode()):
+        raise Forbidden("This form is too old, or another site has sent it: open its page again.")
+
+
+def _token() -> str:
+    token: str = g.console_guest if g.console_key is None else g.console_token
+    return token
+
+
+def _given_by(token: str) -> str:
+    return hashlib.sha256(f"form {token}".encode()).hexdigest()
