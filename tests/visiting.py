@@ -22,9 +22,15 @@ class Visit(requests.Session):
 
     def token_on(self, path: str) -> str:
         """What the forms of a page carry."""
-        found = _TOKEN.search(self.get(f"{self.url}{path}", timeout=60).text)
+        found = _TOKEN.search(self.page(path))
         assert found
         return found[1]
+
+    def page(self, path: str) -> str:
+        """A page, or a part of one, as it is sent."""
+        answer = self.get(f"{self.url}{path}", timeout=60)
+        assert answer.ok, answer.text
+        return answer.text
 
     def fill(self, path: str, **given: Any) -> requests.Response:
         """Sends a form of the console."""

@@ -26,7 +26,7 @@ from connector.services.subscribing import Subscribing, terms_of
 from schemas.inputs import MAX_INTERVAL_SECONDS
 
 MAX_LISTED: Final = 200
-MAX_POINTS: Final = 500
+MAX_POINTS: Final = 300
 MAX_EVENTS: Final = 100
 MAX_DAYS: Final = 3650
 
@@ -101,7 +101,7 @@ class WatchedProfiles:
     def series(self, handle: str, caller: Caller, *, days: int) -> Shown:
         """`looks`, a list for each count and for `seen_at`, and `events`, over the last `days` days.
 
-        Looks are oldest first, at most 500; events newest first, at most 100. Times are Unix seconds.
+        Looks are oldest first, at most 300; events newest first, at most 100. Times are Unix seconds.
         """
         since = self._since(days)
         found = self._found(handle, caller)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,10 +14,14 @@ from urllib.parse import urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from sqlalchemy import insert, select
 
+from connector.adapters.store.tables import Snapshot, Watch
 from tests.e2e.test_instant import KEY, Product, running_product
 from tests.running import FakeUpstream, fake_upstream, reply, until
+from tests.visiting import Visit
 from tests.watched import MISSING_HANDLE, profile
+from wire.database import open_engine, writing
 
 FIRST_PAINT_BYTES = 100_000
 PHONE = {"width": 375, "height": 800}
@@ -362,6 +367,36 @@ def test_every_page_fits_says_what_to_do_and_is_light(
             wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
             assert not seen.page.evaluate(wide), path
             assert sum(sizes) < FIRST_PAINT_BYTES, path
+
+
+def test_pages_with_much_on_them_are_light(product: Product, upstream: FakeUpstream) -> None:
+    """All that a browser has to fetch that has seen none of it: thirty videos, a chart of a year."""
+    upstream.answers("much", reply(200, profile("much", videos=30)))
+    visit = Visit(product.server.url, KEY)
+    tried = visit.fill("/", handle="much", platform="zapier")
+    visit.fill("/watched", handle="much", interval="86400")
+    until(lambda: "data-series" in visit.page("/watched/api/much"))
+    _add_looks(product, "much", 3000)
+    for text in (tried.text, visit.page("/watched/api/much?days=365")):
+        parts = set(re.findall(r'(?:href|src)="/console(/(?:static|pictures)/[^"]+)"', text))
+        weight = len(text.encode()) + sum(len(visit.page(part).encode()) for part in parts)
+        assert weight < FIRST_PAINT_BYTES
+
+
+def _add_looks(product: Product, handle: str, count: int) -> None:
+    now = round(time.time() * 1000)
+    engine = open_engine(f"sqlite:///{product.folder}/connector.db")
+    with writing(engine) as session:
+        watch_id = session.execute(select(Watch.id).where(Watch.handle == handle)).scalar_one()
+        look = {"watch_id": watch_id, "user_id": "1", "status": "found", "hearts": 190_400_000}
+        # Looks are in the order of their ids.
+        looks = [
+            look
+            | {"id": -n, "seen_at": now - n * 7_200_000, "followers": 4_100_000 - n, "videos": 2017}
+            for n in range(1, count)
+        ]
+        session.execute(insert(Snapshot), looks)
+    engine.dispose()
 
 
 def test_pages_work_without_scripts(
