@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import BigInteger, Engine, Integer, bindparam, func, select
+from sqlalchemy import BigInteger, BindParameter, Engine, Integer, bindparam, func, select
 
 from connector.adapters.store.tables import KEPT, Event, Snapshot, SubscribedWatch
 from connector.adapters.store.time import from_ms, to_ms
@@ -27,11 +27,9 @@ class Series:
             number, first, last = session.execute(_LOOKED, wanted).one()
             span = (last - first) // limit + 1 if number > limit else 1
             thinned = {**wanted, "first": first or 0, "span": span, "limit": limit}
-            rows = session.execute(_THINNED, thinned).all()
-        return [
-            Counts(from_ms(row.seen_at), row.followers, row.hearts, row.videos)
-            for row in reversed(rows)
-        ]
+            ids = session.execute(_LASTS, thinned).scalars().all()
+            rows = session.execute(_COUNTS, {"ids": ids}).all()
+        return [Counts(from_ms(row.seen_at), row.followers, row.hearts, row.videos) for row in rows]
 
     def noticed(
         self, watch_id: int, id_prefix: str, *, since: datetime, limit: int
@@ -45,13 +43,17 @@ class Series:
             "limit": limit,
         }
         with reading(self._engine) as session:
-            rows = session.execute(_NOTICED, wanted).all()
+            ids = session.execute(_EACH_ONCE, wanted).scalars().all()
+            rows = session.execute(_NOTICED, {"ids": ids}).all()
         return [
             Noticed(from_ms(row.created_at), row.event_id, json.loads(row.body)) for row in rows
         ]
 
 
 # Said once each: to put a statement together takes many times as long as to carry it out.
+# The ids come first, and by themselves: as a part of the other statement, PostgreSQL may go through
+# the rows of everybody in their order to find them.
+_IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
 _SINCE: Final = (Snapshot.watch_id == bindparam("of"), Snapshot.seen_at >= bindparam("since"))
 _LOOKED: Final = select(func.count(), func.min(Snapshot.seen_at), func.max(Snapshot.seen_at)).where(
     *_SINCE
@@ -59,11 +61,17 @@ _LOOKED: Final = select(func.count(), func.min(Snapshot.seen_at), func.max(Snaps
 _SPAN: Final = (Snapshot.seen_at - bindparam("first", type_=BigInteger)) // bindparam(
     "span", type_=BigInteger
 )
-_THINNED: Final = (
-    select(Snapshot.seen_at, Snapshot.followers, Snapshot.hearts, Snapshot.videos)
-    .where(Snapshot.id.in_(select(func.max(Snapshot.id)).where(*_SINCE).group_by(_SPAN)))
-    .order_by(Snapshot.id.desc())
+_LASTS: Final = (
+    select(func.max(Snapshot.id))
+    .where(*_SINCE)
+    .group_by(_SPAN)
+    .order_by(func.max(Snapshot.id).desc())
     .limit(bindparam("limit"))
+)
+_COUNTS: Final = (
+    select(Snapshot.seen_at, Snapshot.followers, Snapshot.hearts, Snapshot.videos)
+    .where(Snapshot.id.in_(_IDS))
+    .order_by(Snapshot.id)
 )
 _EACH_ONCE: Final = (
     select(func.max(Event.sequence))
@@ -80,6 +88,6 @@ _EACH_ONCE: Final = (
 )
 _NOTICED: Final = (
     select(Event.created_at, Event.event_id, Event.body)
-    .where(Event.sequence.in_(_EACH_ONCE))
+    .where(Event.sequence.in_(_IDS))
     .order_by(Event.sequence.desc())
 )

@@ -18,6 +18,7 @@ from sqlalchemy import (
     bindparam,
     case,
     exists,
+    func,
     insert,
     or_,
     select,
@@ -178,7 +179,9 @@ BY_WORKERS: Final = and_(
     Subscription.state == ACTIVE,
     or_(Subscription.target_url.is_not(None), Subscription.trigger == IN_CONSOLE),
 )
-_RUNS: Final = Watch.paused_at.is_(None)
+# Not "is null", which PostgreSQL takes for rare in a table that it has not counted yet: it would
+# plan for few watches, and take ten times as long.
+_RUNS: Final = func.coalesce(Watch.paused_at, 0) <= 0
 # Kept apart from a pause, which a look that is under way must not end.
 PROBLEM: Final = case((_RUNS, Watch.problem), else_=PAUSED).label("problem")
 
