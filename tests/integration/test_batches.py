@@ -385,10 +385,13 @@ def test_callback_is_no_subscription(watching: Watching) -> None:
     begin(watching, "name0", callback_url=CALLBACK)
     assert watching.hooks.listed(watching.caller()) == []
     (delivery,) = watching.hooks.on_their_way(None, watching.caller())
-    for ask in (watching.hooks.rotate, watching.hooks.test):
+    for ask in (watching.hooks.rotate, watching.hooks.test, watching.hooks.one):
         with pytest.raises(NotFound):
             ask(delivery["subscription_id"], watching.caller())
-    watching.deliver()
+    of_it = watching.hooks.on_their_way(None, watching.caller(), delivery["subscription_id"])
+    assert of_it == [delivery]
+    (sent,) = watching.deliver()
+    assert watching.hooks.delivery(int(delivery["id"]), watching.caller())["body"] == sent.body
     watching.clock.move(seconds=2)
     watching.hooks.replay(int(delivery["id"]), watching.caller())
     assert len(watching.deliver()) == 1

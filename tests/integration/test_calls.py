@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
 
 from connector.adapters.store.tables import WebhookCall
+from connector.adapters.store.webhooks import Webhooks as Store
 from connector.domain.errors import (
     ConnectorError,
     InvalidInput,
@@ -22,7 +24,7 @@ from connector.domain.errors import (
     UpstreamUnavailable,
 )
 from connector.domain.signatures import Signed
-from connector.domain.webhooks import Sent
+from connector.domain.webhooks import Call, Sent
 from connector.services.calls import DOOR_A_MINUTE
 from schemas import webhooks as schemas
 from schemas.fields import declared_fields
@@ -152,6 +154,26 @@ def test_flood_writes_a_row_a_minute(watching: Remembering, database_url: str) -
         "rate_limited": 2,
         None: 4,
     }
+
+
+def test_first_refusals_of_a_minute_at_once_are_one(
+    watching: Remembering, database_url: str
+) -> None:
+    """Each process looks first, and neither sees what the other is just writing."""
+    made = make(watching)
+    with database(database_url) as engine, ThreadPoolExecutor(2) as pool:
+        stores = [Store(watching.engine), Store(engine)]
+        for n in range(20):
+            both = Barrier(2)
+            now = watching.clock.now() + timedelta(minutes=n)
+            call = Call(now, None, "rate_limited", "Too many.", 0)
+
+            def keep(store: Store, both: Barrier = both, call: Call = call) -> None:
+                both.wait()
+                store.keep_call(made["id"], call, a_minute=1)
+
+            list(pool.map(keep, stores))
+    assert watching.count(WebhookCall) == 20
 
 
 def test_limit_of_the_upstream_is_told_each_time(watching: Watching) -> None:

@@ -274,9 +274,25 @@ def test_what_carries_rows_is_no_subscription_to_anybody(watching: Watching) -> 
     caller = watching.caller()
     (delivery,) = watching.hooks.on_their_way(None, caller)
     assert watching.hooks.listed(caller) == []
-    for use in (watching.hooks.test, watching.hooks.rotate):
+    for use in (watching.hooks.test, watching.hooks.rotate, watching.hooks.one):
         with pytest.raises(NotFound):
             use(delivery["subscription_id"], caller)
+
+
+def test_what_carries_rows_shows_its_deliveries(watching: Watching) -> None:
+    """Whose they are is known by it; where they go, by the end of the address only."""
+    made, other = forwarding(watching), forwarding(watching)
+    fired = fire(watching, made)
+    fire(watching, other)
+    caller = watching.caller()
+    rows = watching.hooks.on_their_way(None, caller)
+    for row in rows:
+        assert watching.hooks.on_their_way(None, caller, row["subscription_id"]) == [row]
+    (sent, _) = watching.deliver()
+    whole = watching.hooks.delivery(int(rows[-1]["id"]), caller)
+    assert whole["body"] == sent.body == {**fired.row, "event_sequence": int(rows[-1]["id"])}
+    assert whole["target"] == "https://hooks.example.com/…in"
+    assert [one["status"] for one in whole["attempts_made"]] == [200]
 
 
 def test_failure_is_told_and_forwards_nothing(watching: Watching) -> None:
