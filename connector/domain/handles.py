@@ -90,6 +90,6 @@ def _checked(name: str) -> str:
         raise InvalidHandle(
             "The handle holds white space or control characters. Use a single name."
         )
-    if re.search(r"[/@?#]", name):
+    if re.search(r"[/@?#]", name) or not name.strip("."):
         raise InvalidHandle(f"This is not a handle. Use a name or {_PROFILE_ADDRESS}.")
     return name

@@ -117,7 +117,7 @@ class UsageReport:
         return Result(_USAGE.dump(value), limit)
 
     def by_day(self, caller: Caller, *, days: int = 30) -> dict[str, Any]:
-        """The last `days` days in UTC, oldest first, and `by_platform` what they were in all.
+        """The last `days` days in UTC, oldest first, what they were in all `by_platform`, and the budget.
 
         Over all platforms on which the key is used. Raises `InvalidApiKey` for a bad key.
         """
@@ -138,6 +138,7 @@ class UsageReport:
             on_day[asked.what] = on_day.get(asked.what, Spent()) + spent
         return {
             "days": [_day(day, by[day]) for day in shown],
+            "daily_budget": self.meter.daily_budget,
             "by_platform": {key: asdict(spent) for key, spent in totals.items()},
         }
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from connector.domain.callers import Caller
-from connector.domain.errors import Unreadable
+from connector.domain.errors import ConnectorError, InvalidApiKey, Unreadable
 from connector.domain.ports import Clock, Vault, VisitStore
 from connector.domain.webhooks import token_hash
 from connector.services.subscribing import Subscribing
@@ -40,6 +40,17 @@ class Visits:
             return sealed and self.vault.open(sealed)
         except Unreadable:
             return None
+
+    def check(self, token: str, caller: Caller) -> None:
+        """Ends the visit of a key that works no more, and raises `InvalidApiKey`; costs nothing."""
+        try:
+            self.subscribing.check_key(caller)
+        except InvalidApiKey:
+            self.end(token)
+            raise
+        except ConnectorError:
+            # An upstream that is gone says nothing of the key.
+            return
 
     def end(self, token: str) -> None:
         """Ends the visit; the token opens nothing any more."""

@@ -10,6 +10,7 @@ from flask import Flask, jsonify
 
 from connector.domain.platforms import PLATFORMS
 from connector.domain.ports import Clock
+from connector.web.console.desk import refused
 from connector.web.console.routes import console_routes
 from connector.web.errors import register_errors
 from connector.web.health import Checks, health_routes
@@ -47,7 +48,7 @@ def create_app(
     # Zapier refuses a redirect that ends on loopback, and a redirected POST loses its body.
     app.url_map.strict_slashes = False
     register_trace(app)
-    register_errors(app)
+    register_errors(app, pages={"/console": refused})
     for platform in PLATFORMS:
         app.register_blueprint(
             platform_routes(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from flask import Flask, Response, g, jsonify
+from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from connector.domain import errors
@@ -48,10 +48,18 @@ REFUSALS: Final[Mapping[int, tuple[str, str]]] = {
 }
 
 
-def register_errors(app: Flask) -> None:
-    """Turns every exception into the published error body."""
+Refused = Callable[[HTTPException], Any]
+
+
+def register_errors(app: Flask, *, pages: Mapping[str, Refused]) -> None:
+    """Turns every exception into the published error body; below the paths of `pages`, into a page."""
+
+    def refusal(error: HTTPException) -> Any:
+        shown = next((pages[path] for path in pages if request.path.startswith(path)), _refusal)
+        return shown(error)
+
     app.register_error_handler(ConnectorError, _connector_error)
-    app.register_error_handler(HTTPException, _refusal)
+    app.register_error_handler(HTTPException, refusal)
     app.register_error_handler(Exception, _fault)
 
 

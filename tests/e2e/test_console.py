@@ -247,6 +247,8 @@ def test_profile_is_watched_charted_paused_and_left(
     page.get_by_label("Handle").fill("charted")
     page.get_by_role("button", name="Watch", exact=True).click()
     expect(page.get_by_role("status")).to_contain_text("is watched")
+    # By itself, once a worker has looked.
+    expect(page.locator(".chart canvas").first).to_be_visible()
     until(lambda: len(upstream.asked_for("charted")) > 1)
     upstream.answers("charted", reply(200, profile("charted", videos=3)))
     path = "/watched/api/charted"

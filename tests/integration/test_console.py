@@ -18,7 +18,7 @@ from connector.adapters.store.tables import Visit
 from connector.adapters.store.visits import KeptVisits
 from connector.bootstrap import build, migrate_database
 from connector.config import Settings
-from connector.domain.errors import InvalidApiKey
+from connector.domain.errors import InvalidApiKey, UpstreamUnavailable
 from connector.domain.pictures import Picture
 from connector.services.pictures import Pictures
 from connector.services.visits import LASTS, Visits
@@ -89,6 +89,54 @@ def test_page_leads_to_the_door_and_back(tmp_path: Path) -> None:
     assert browser.get("/console/jobs").status_code == 200
     assert browser.get("/console/nowhere").status_code == 404
     assert browser.get("/console/static/passwords.txt").status_code == 404
+
+
+def test_form_after_the_visit_is_not_done_and_says_so(tmp_path: Path) -> None:
+    answer = client(tmp_path).post("/console/watched/api/ada/pause", data={"form_token": "x"})
+    assert (answer.status_code, answer.headers["Location"]) == (
+        303,
+        "/console/sign-in?notice=expired",
+    )
+
+
+def test_second_press_signs_nobody_out(tmp_path: Path) -> None:
+    browser = client(tmp_path)
+    sign_in(browser)
+    again = browser.post("/console/sign-in", data={"form_token": "old", "next": "/console/jobs"})
+    assert (again.status_code, again.headers["Location"]) == (303, "/console/jobs")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("PUT", "/console/jobs", 405),
+        ("POST", "/console/usage", 405),
+        ("GET", "/console/nowhere", 404),
+        ("GET", "/console/deliveries/api/" + "9" * 5000, 404),
+    ],
+)
+def test_what_is_refused_is_a_page(tmp_path: Path, method: str, path: str, status: int) -> None:
+    browser = client(tmp_path)
+    sign_in(browser)
+    answer = browser.open(path, method=method)
+    assert (answer.status_code, answer.mimetype) == (status, "text/html")
+    assert "Content-Security-Policy" in answer.headers
+
+
+def test_rows_of_a_job_begin_where_there_are_some(tmp_path: Path) -> None:
+    browser = client(tmp_path)
+    sign_in(browser)
+    token = re.search(r'name="form_token" value="(\w+)"', browser.get("/console/jobs").text)
+    assert token
+    began = browser.post(
+        "/console/jobs",
+        data={"form_token": token[1], "handles": "stoolpresidente", "max_age_seconds": "60"},
+    )
+    job = began.headers["Location"]
+    assert "stoolpresidente" in browser.get(job).text
+    for after in ("-1", "9" * 25, "x"):
+        assert browser.get(f"{job}?after={after}").status_code == 200
+    assert "callback" not in browser.get("/console/jobs").text.lower()
 
 
 @pytest.mark.parametrize("key", ["", "two words", "sk_nobody", "ключ", "x" * 1000])
@@ -172,6 +220,19 @@ def test_neither_token_nor_key_is_kept_as_it_is(watching: Watching, engine: Engi
         (kept,) = session.execute(select(Visit.__table__)).all()
     assert token not in str(kept)
     assert kept.sealed_key == f"sealed {watching.caller().api_key}"
+
+
+def test_visit_of_a_key_that_works_no_more_is_ended(watching: Watching, engine: Engine) -> None:
+    """As of one that was stolen and deactivated; while the upstream is gone, nobody knows."""
+    visits, caller = visits_of(watching, engine), watching.caller()
+    token = visits.begin(caller)
+    watching.profiles.bad_keys[caller.api_key] = UpstreamUnavailable()
+    visits.check(token, caller)
+    assert visits.api_key(token)
+    watching.profiles.bad_keys[caller.api_key] = InvalidApiKey()
+    with pytest.raises(InvalidApiKey):
+        visits.check(token, caller)
+    assert visits.api_key(token) is None
 
 
 def test_visits_that_are_over_go(watching: Watching, engine: Engine) -> None:

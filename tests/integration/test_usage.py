@@ -191,6 +191,7 @@ def test_days_are_told_over_all_platforms_of_a_key(watching: Watching) -> None:
             "make": {**nothing, "credits": 4, "saved": 2},
             "api": {**nothing, "unsure": 2},
         },
+        "daily_budget": None,
     }
     assert watching.usage.by_day(watching.caller(), days=4) == told
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, func, select, update
 
+from connector.adapters.store.migrate import MIGRATIONS
 from connector.adapters.store.tables import Delivery, Subscription, Watch
 from connector.domain.answers import Page
 from connector.domain.errors import (
@@ -159,13 +160,39 @@ def test_bad_key_and_bad_input_are_refused_before_anything_is_kept(
     assert (count(engine, Watch), watching.profiles.asked) == (0, [])
 
 
-def test_watching_again_more_often_looks_sooner_and_never_less_often(watching: Watching) -> None:
-    caller = watching.caller()
-    for seconds, kept in ((7200, 7200), (3600, 3600), (7200, 3600), (1, 900)):
-        shown = watching.watched.watch("ada", caller, poll_interval_seconds=seconds)
-        assert shown["interval_seconds"] == kept
-        watching.look()
-        assert shown["due_at"] <= watching.clock.now().timestamp() + kept
+def test_looks_come_as_often_as_the_most_eager_of_all_asks(watching: Watching) -> None:
+    """And no oftener: what was asked for less often, or not any more, costs less from then on."""
+
+    def every(seconds: int) -> int:
+        watched = watching.watched.watch("ada", watching.caller(), poll_interval_seconds=seconds)
+        return int(watched["interval_seconds"])
+
+    assert every(86400) == 86400
+    assert every(3600) == 3600
+    assert every(7200) == 7200
+    hook = subscribe(watching)
+    assert one(watching)["interval_seconds"] == 900
+    watching.hooks.unsubscribe(hook["id"], watching.caller())
+    assert one(watching)["interval_seconds"] == 7200
+    subscribe(watching)
+    assert every(86400) == 900
+    watching.watched.stop("ada", watching.caller())
+    assert one(watching)["interval_seconds"] == 900
+
+
+def test_version_before_the_console_keeps_all_but_what_only_it_knows(
+    watching: Watching, engine: Engine
+) -> None:
+    """Taken back, the tables lose no look, and no link of a hook to what it watches."""
+    subscribe(watching)
+    watch(watching, "ada")
+    watch(watching, "bo")
+    watching.look()
+    MIGRATIONS.down(engine, "0007")
+    MIGRATIONS.up(engine)
+    (left,) = watching.watched.listed(watching.caller())
+    assert (left["handle"], [by["trigger"] for by in left["watched_by"]]) == ("ada", ["new_video"])
+    assert len(watching.watched.series("ada", watching.caller(), days=1)["looks"]["seen_at"]) == 1
 
 
 def test_neither_polls_nor_hooks_meet_what_the_console_watches(watching: Watching) -> None:

@@ -58,6 +58,7 @@ def test_only_the_clearly_impossible_is_refused(text: str) -> None:
         ("a" * 65, "longer than 64"),
         ("İ" * 64, "longer than 64"),
         ("someone/else", "not a handle"),
+        ("..", "not a handle"),
         ("me@example.com", "not a handle"),
         ("https://vm.tiktok.com/ZMabc/", "Short links"),
         ("vt.tiktok.com/ZSabc", "Short links"),

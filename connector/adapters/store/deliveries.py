@@ -344,7 +344,7 @@ def _keep_health(
     if verdict.disable:
         values |= {"state": DISABLED, "reason": verdict.disable}
         waiting = (Delivery.subscription_id == delivery.subscription_id, Delivery.state == PENDING)
-        ended = {"state": DEAD, "last_error": verdict.disable, "updated_at": now}
+        ended = {"state": DEAD, "last_error": verdict.disable, "due_at": now, "updated_at": now}
         session.execute(update(Delivery).where(*waiting).values(ended))
     session.execute(mine.values(values))
 

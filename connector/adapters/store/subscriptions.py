@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection as Session
-from sqlalchemy import Engine, delete, exists, insert, select, update
+from sqlalchemy import Engine, delete, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from connector.adapters.store.intervals import AS_ASKED
 from connector.adapters.store.tables import Connection, SubscribedWatch, Watch
 from connector.adapters.store.tables import Subscription as Row
 from connector.adapters.store.time import from_ms, to_ms
@@ -151,13 +152,19 @@ class Subscriptions:
         gone = delete(Row).where(Row.id == subscription_id, Row.connection_id == connection_id)
         still = exists().where(SubscribedWatch.watch_id == Watch.id)
         mine = Watch.connection_id == connection_id
-        # In the order in which workers take them too.
-        orphans = select(Watch.id).where(mine, ~still).order_by(Watch.handle).with_for_update()
+        its = select(SubscribedWatch.watch_id).where(
+            SubscribedWatch.subscription_id == subscription_id
+        )
 
         def end(session: Session) -> bool:
+            linked = session.execute(its).scalars().all()
             found = session.execute(gone).rowcount > 0
-            ids = session.execute(orphans).scalars().all()
+            # In the order in which workers take them too.
+            touched = select(Watch.id).where(mine, or_(~still, Watch.id.in_(linked)))
+            held = touched.order_by(Watch.handle).with_for_update()
+            ids = session.execute(held).scalars().all()
             session.execute(delete(Watch).where(Watch.id.in_(ids), ~still))
+            session.execute(AS_ASKED, {"ids": ids})
             return found
 
         return self._together.write(end, locks=_rows_of(connection_id))

@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Engine, bindparam, case, func, insert, select, update
 from sqlalchemy import Connection as Session
 
+from connector.adapters.store.intervals import AS_ASKED
 from connector.adapters.store.tables import (
     Connection,
     SubscribedWatch,
@@ -136,17 +137,16 @@ _CONSOLES: Final = (
 _SUBSCRIBE: Final = insert(Subscription)
 _LINK: Final = insert(SubscribedWatch)
 _MADE: Final = insert(Watch)
-_INTERVAL: Final = bindparam("interval", type_=BigInteger)
 _DUE_AT: Final = bindparam("due", type_=BigInteger)
-_NO_LESS_OFTEN: Final = (
+_NO_LATER: Final = (
     update(Watch)
     .where(Watch.id == bindparam("of"))
-    .values(
-        interval_seconds=case(
-            (Watch.interval_seconds > _INTERVAL, _INTERVAL), else_=Watch.interval_seconds
-        ),
-        due_at=case((Watch.due_at > _DUE_AT, _DUE_AT), else_=Watch.due_at),
-    )
+    .values(due_at=case((Watch.due_at > _DUE_AT, _DUE_AT), else_=Watch.due_at))
+)
+_OFTEN: Final = (
+    update(Subscription)
+    .where(Subscription.id == bindparam("of"))
+    .values(interval_seconds=bindparam("interval"))
 )
 _NOW: Final = bindparam("now", type_=BigInteger)
 _PAUSE: Final = (
@@ -168,13 +168,15 @@ def _watch(session: Session, handle: str, subscription: Mapping[str, Any]) -> st
     watch_id = _locked(session, subscription["connection_id"], handle, interval, now)
     known: str | None = session.execute(_CONSOLES, {"of": watch_id}).scalar_one_or_none()
     due = now + interval * 1000 if known else now
-    session.execute(_NO_LESS_OFTEN, {"of": watch_id, "interval": interval, "due": due})
+    session.execute(_NO_LATER, {"of": watch_id, "due": due})
     if known:
-        return known
-    session.execute(_SUBSCRIBE, subscription)
-    made: str = subscription["id"]
-    session.execute(_LINK, {"subscription_id": made, "watch_id": watch_id})
-    return made
+        session.execute(_OFTEN, {"of": known, "interval": interval})
+    else:
+        session.execute(_SUBSCRIBE, subscription)
+        link = {"subscription_id": subscription["id"], "watch_id": watch_id}
+        session.execute(_LINK, link)
+    session.execute(AS_ASKED, {"ids": [watch_id]})
+    return known or str(subscription["id"])
 
 
 def _locked(session: Session, connection_id: str, handle: str, interval: int, due: int) -> int:

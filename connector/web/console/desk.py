@@ -49,6 +49,10 @@ PAGES: Final = (
 NOTICES: Final[Mapping[str, str]] = {
     "signed_out": "You are signed out.",
     "watched": "The profile is watched; its first look comes within a minute.",
+    "still_paused": "It is watched, and still paused: Resume looks at it again.",
+    "expired": "You were signed out meanwhile, so nothing was done: please do it again.",
+    "some_replayed": "1,000 of them are on their way again; press once more for the others.",
+    "none_replayed": "There was none that could be sent again.",
     "paused": "Paused: nobody looks at the profile, and nothing is spent on it.",
     "resumed": "It is watched again, from now on.",
     "stopped": "The console watches it no more.",
@@ -128,7 +132,7 @@ POLICY: Final = (
 def show_errors(routes: Blueprint) -> None:
     """Errors as pages, with the advice that platforms get."""
     routes.register_error_handler(ConnectorError, _failed)
-    routes.register_error_handler(HTTPException, _refused)
+    routes.register_error_handler(HTTPException, refused)
     routes.register_error_handler(
         Exception, lambda fault: page("error", 500, body=fault_body(fault))
     )
@@ -136,15 +140,18 @@ def show_errors(routes: Blueprint) -> None:
 
 def _failed(error: ConnectorError) -> Response:
     if isinstance(error, InvalidApiKey):
+        g.console_key = None
         return page("bad_key", 401, body=error_body(error))
     return page("error", STATUSES[type(error)], body=error_body(error))
 
 
-def _refused(error: HTTPException) -> Response | AnyResponse:
+def refused(error: HTTPException) -> Response | AnyResponse:
+    """What was refused, as a page; also what the router refuses before it knows of the console."""
     status = error.code or 500
     if status < 400:
         return error.get_response()  # a redirect of the router's
-    code, advice = REFUSALS.get(status, ("forbidden", "Open the page again, and send its form."))
+    code, _ = REFUSALS.get(status, ("forbidden", ""))
+    advice = "Choose a page above, or go back to the one before."
     body = {"error": error.description, "error_code": code, "advice": advice}
     return page("error", status, body=body)
 

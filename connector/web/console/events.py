@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from connector.domain.deliveries import PENDING
 from connector.domain.errors import ConnectorError, NotFound
 from connector.web.console.desk import Desk, back_to, over_platforms, page
 from connector.web.console.forms import form_of, given_in_form
@@ -16,6 +19,9 @@ from connector.web.inputs import checked
 from connector.web.routes import UseCases
 from schemas.catalog import WATCH_PROFILE
 from schemas.inputs import DELIVERY_STATES
+
+# A page that waits for it looks again and again.
+_SOON: Final = timedelta(minutes=1)
 
 
 def add_event_pages(routes: Blueprint, use_cases: UseCases, desk: Desk) -> None:
@@ -66,10 +72,8 @@ def _add_subscriptions(routes: Blueprint, use_cases: UseCases, desk: Desk) -> No
     def replay_dead(platform: str, subscription_id: str) -> AnyResponse:
         caller = desk.caller(platform)
         hooks.one(subscription_id, caller)
-        hooks.replay_dead(caller, subscription_id)
-        return back_to(
-            "subscription", "all_replayed", platform=platform, subscription_id=subscription_id
-        )
+        notice = _notice([hooks.replay_dead(caller, subscription_id)])
+        return back_to("subscription", notice, platform=platform, subscription_id=subscription_id)
 
     def end(platform: str, subscription_id: str) -> AnyResponse:
         if not hooks.unsubscribe(subscription_id, desk.caller(platform))["deleted"]:
@@ -98,7 +102,9 @@ def _add_deliveries(routes: Blueprint, use_cases: UseCases, desk: Desk) -> None:
         if delivery_id > MAX_ID:
             raise NotFound
         found = hooks.delivery(delivery_id, desk.caller(platform))
-        return page("delivery", delivery=found, platform=platform)
+        due = datetime.fromisoformat(found["due_at"])
+        soon = found["state"] == PENDING and due - desk.clock.now() < _SOON
+        return page("delivery", delivery=found, platform=platform, soon=soon)
 
     def replay(platform: str, delivery_id: int) -> AnyResponse:
         if delivery_id > MAX_ID:
@@ -107,12 +113,16 @@ def _add_deliveries(routes: Blueprint, use_cases: UseCases, desk: Desk) -> None:
         return back_to("delivery", "replayed", platform=platform, delivery_id=delivery_id)
 
     def replay_dead() -> AnyResponse:
-        for caller in desk.callers():
-            hooks.replay_dead(caller)
-        return back_to("deliveries", "all_replayed")
+        return back_to("deliveries", _notice([hooks.replay_dead(c) for c in desk.callers()]))
 
     item = "/deliveries/<any(zapier, make, api):platform>/<int:delivery_id>"
     routes.add_url_rule("/deliveries", "deliveries", every)
     routes.add_url_rule("/deliveries/replay", "replay_dead", replay_dead, methods=["POST"])
     routes.add_url_rule(item, "delivery", one)
     routes.add_url_rule(f"{item}/replay", "replay_delivery", replay, methods=["POST"])
+
+
+def _notice(replays: Sequence[Mapping[str, Any]]) -> str:
+    if any(replay["remaining"] for replay in replays):
+        return "some_replayed"
+    return "all_replayed" if any(replay["replayed"] for replay in replays) else "none_replayed"

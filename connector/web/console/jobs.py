@@ -15,14 +15,15 @@ from connector.web.inputs import checked
 from connector.web.lists import csv_listed
 from connector.web.routes import UseCases
 from schemas.catalog import GET_PROFILES
-from schemas.jobs import PAGE_ROWS, BatchRow
+from schemas.jobs import MAX_BATCH, PAGE_ROWS, BatchRow
 
 _RUNNING: Final = "running"
 
 
 def add_job_pages(routes: Blueprint, use_cases: UseCases, desk: Desk) -> None:
     """Adds the pages of jobs, of all platforms."""
-    jobs, schema = use_cases.jobs, GET_PROFILES.input()
+    # Who looks on needs no callback, whose secret would have to be kept.
+    jobs, schema = use_cases.jobs, GET_PROFILES.input(exclude=[GET_PROFILES.callback_input])
     start_job = use_cases.handlers[GET_PROFILES.key]
 
     def every(status: int = 200, *, given: Any = None, **shown: Any) -> Response:
@@ -33,7 +34,8 @@ def add_job_pages(routes: Blueprint, use_cases: UseCases, desk: Desk) -> None:
     def start() -> Response | AnyResponse:
         given = given_in_form(schema)
         try:
-            job = start_job(checked(schema, given), desk.caller()).value
+            asked = checked(schema, given) | {GET_PROFILES.callback_input: None}
+            job = start_job(asked, desk.caller()).value
         except ConnectorError as error:
             return every(STATUSES[type(error)], failed=error_body(error), given=given)
         if job["id"] is None:
@@ -42,7 +44,7 @@ def add_job_pages(routes: Blueprint, use_cases: UseCases, desk: Desk) -> None:
 
     def one(platform: str, job_id: str) -> Response:
         caller = desk.caller(platform)
-        cursor = request.args.get("after", type=int)
+        cursor = min(max(request.args.get("after", 0, type=int), 0), MAX_BATCH)
         job = jobs.find(job_id, caller)
         rows, more = jobs.rows(job_id, caller, cursor=cursor, limit=PAGE_ROWS, file=False)
         goes_on = job["state"] == _RUNNING

@@ -48,7 +48,7 @@ def console_routes(
     def is_secure() -> bool:
         return desk.root.startswith("https:")
 
-    guard(routes, use_cases.visits, secure=is_secure)
+    guard(routes, use_cases.visits, caller=desk.caller, secure=is_secure)
     show_errors(routes)
     routes.context_processor(framing)
     for name, shown in FILTERS.items():

@@ -35,21 +35,38 @@ class Visits(Protocol):
     def api_key(self, token: str) -> str | None:
         """The key with which a visit was begun."""
 
+    def check(self, token: str, caller: Caller) -> None:
+        """Ends the visit of a key that works no more."""
+
     def end(self, token: str) -> None:
         """Ends a visit."""
 
 
-def guard(routes: Blueprint, visits: Visits, *, secure: Callable[[], bool]) -> None:
-    """Lets in who is signed in, and shows others the way; a form of another site gets no further."""
+def guard(
+    routes: Blueprint,
+    visits: Visits,
+    *,
+    caller: Callable[[], Caller],
+    secure: Callable[[], bool],
+) -> None:
+    """Lets in who is signed in, and shows others the way; a form of another site gets no further.
+
+    Nothing is done with a key that works no more.
+    """
 
     def admit() -> AnyResponse | None:
         g.console_token = request.cookies.get(VISIT, "")
         g.console_key = visits.api_key(g.console_token) if g.console_token else None
         g.console_guest = request.cookies.get(GUEST, "")
         if g.console_key is None and request.endpoint not in _OPEN:
-            return redirect(url_for("console.sign_in", next=way_back(request.path)), 303)
+            return _to_the_door()
+        if g.console_key is not None and request.endpoint == "console.begin":
+            # As after a second press of the button.
+            return redirect(way_back(request.form.get("next", "")), 303)
         if request.method == "POST":
             _check_form()
+            if g.console_key is not None and request.endpoint != "console.sign_out":
+                visits.check(g.console_token, caller())
         return None
 
     def keep_guest(response: Response) -> Response:
@@ -59,6 +76,15 @@ def guard(routes: Blueprint, visits: Visits, *, secure: Callable[[], bool]) -> N
 
     routes.before_request(admit)
     routes.after_request(keep_guest)
+
+
+def _to_the_door() -> AnyResponse:
+    if request.method == "POST":
+        # What the form said is lost, and its address is no page.
+        return redirect(url_for("console.sign_in", notice="expired"), 303)
+    return redirect(
+        url_for("console.sign_in", next=way_back(request.full_path.removesuffix("?"))), 303
+    )
 
 
 def form_token() -> str:

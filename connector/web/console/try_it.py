@@ -14,6 +14,7 @@ from connector.web.errors import STATUSES, error_body
 from connector.web.inputs import checked
 from connector.web.routes import UseCases
 from schemas.catalog import GET_PROFILE
+from schemas.inputs import MAX_AGE_SECONDS
 
 
 def add_try_page(routes: Blueprint, use_cases: UseCases, desk: Desk) -> None:
@@ -31,7 +32,9 @@ def add_try_page(routes: Blueprint, use_cases: UseCases, desk: Desk) -> None:
         else:
             # No error, which a browser would complain of: there is a letter behind it.
             response = send_from_directory(FILES, "nobody.svg", mimetype="image/svg+xml")
-        response.headers["Cache-Control"] = "private, max-age=3600"
+        response.headers["Cache-Control"] = "private, max-age=3600" if found else "no-store"
+        response.headers["Vary"] = "Cookie"
+        response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
         return response
 
     def run() -> Response:
@@ -59,5 +62,7 @@ def _shown(row: dict[str, Any], asked: dict[str, str], caller: Caller) -> dict[s
         "row": row,
         "cells": [c for c in found if words in f"{c.label} {c.key} {c.value}".casefold()],
         "count": len(found),
+        # To find a field is no reason to pay again.
+        "longest": MAX_AGE_SECONDS,
         "curl": curl_line(address, {"handle": asked["handle"]}),
     }

@@ -15,6 +15,7 @@ from connector.web.errors import STATUSES, error_body
 from connector.web.routes import UseCases
 
 INTERVALS: Final = {900: "15 minutes", 3600: "hour", 21600: "6 hours", 86400: "day"}
+USUAL: Final = 3600
 SPANS: Final = {1: "A day", 7: "A week", 30: "A month", 365: "A year"}
 _WEEK: Final = 7
 
@@ -30,6 +31,7 @@ def add_watched_pages(routes: Blueprint, use_cases: UseCases, desk: Desk) -> Non
             profiles=over_platforms(desk, watched.listed),
             budgets=[watched.budget(caller) for caller in desk.callers()],
             intervals=INTERVALS,
+            usual=USUAL,
             **shown,
         )
 
@@ -40,11 +42,12 @@ def add_watched_pages(routes: Blueprint, use_cases: UseCases, desk: Desk) -> Non
             made = watched.watch(
                 handle,
                 desk.caller(),
-                poll_interval_seconds=interval if interval in INTERVALS else min(INTERVALS),
+                poll_interval_seconds=interval if interval in INTERVALS else USUAL,
             )
         except ConnectorError as error:
             return every(STATUSES[type(error)], failed=error_body(error), handle=handle)
-        return back_to("profile", "watched", platform="api", handle=made["handle"])
+        notice = "still_paused" if made["paused"] else "watched"
+        return back_to("profile", notice, platform="api", handle=made["handle"])
 
     def one(platform: str, handle: str) -> Response:
         caller = desk.caller(platform)

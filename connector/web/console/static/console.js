@@ -36,23 +36,42 @@ document.addEventListener("input", (event) => {
   document.querySelector("[data-shown]").textContent = `${shown} of ${rows.length}`;
 });
 
-// Long work shows its progress: the page's main part is fetched again until it asks for no more.
+// With scripts the list below follows as one types; to send the form would only look up again.
+document.addEventListener("submit", (event) => {
+  if (event.target.querySelector("[data-filter]")) event.preventDefault();
+});
+
+// Long work shows its progress: the parts that say so are fetched again, until they say so no more.
 function keepFresh() {
   const part = document.querySelector("[data-refresh]");
   if (!part) return;
   setTimeout(async () => {
-    const open = document.querySelector("main details[open]");
-    const busy = open || document.activeElement?.closest("main form");
-    if (!busy && !document.hidden) {
+    if (!isInUse()) {
       const answer = await fetch(location.href).catch(() => null);
-      if (answer?.ok && !answer.redirected) {
-        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-        document.querySelector("main").replaceChildren(...page.querySelector("main").childNodes);
-        dress(document.querySelector("main"));
-      }
+      if (answer?.redirected) return; // signed out meanwhile
+      if (answer?.ok) renew(new DOMParser().parseFromString(await answer.text(), "text/html"));
     }
     keepFresh();
   }, Number(part.dataset.refresh) * 1000);
+}
+
+// Whoever reads, selects or tabs there is left alone.
+function isInUse() {
+  const main = document.querySelector("main");
+  return document.hidden || main.querySelector("details[open]") || !getSelection().isCollapsed ||
+    main.contains(document.activeElement) && main !== document.activeElement;
+}
+
+function renew(page) {
+  // Charts are drawn as a page begins.
+  if (page.querySelector("[data-series]")) location.reload();
+  const fresh = page.querySelectorAll("[data-fresh]");
+  const shown = document.querySelectorAll("[data-fresh]");
+  if (fresh.length !== shown.length) location.reload();
+  shown.forEach((part, place) => {
+    part.replaceWith(fresh[place]);
+    dress(fresh[place]);
+  });
 }
 
 function dress(within) {

@@ -52,5 +52,11 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in ("visits", "webhook_calls", "attempts"):
         op.drop_table(table)
-    with op.batch_alter_table("watches") as watches:
-        watches.drop_column("paused_at")
+    # Whoever watches for nobody is not known before.
+    op.execute("DELETE FROM subscriptions WHERE trigger = 'console'")
+    op.execute(
+        "DELETE FROM watches WHERE NOT EXISTS"
+        " (SELECT 1 FROM subscribed_watches WHERE watch_id = watches.id)"
+    )
+    # Not as a batch: on SQLite that makes the table anew, and what refers to it would go with the old one.
+    op.drop_column("watches", "paused_at")
