@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -11,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 from sqlalchemy import func, insert, select, update
 
 from connector.adapters.store.tables import Snapshot, UsageDay, Watch
+from tests.browsing import chromium
 from tests.e2e.test_instant import KEY, Product, running_product
 from tests.running import ROOT, FakeUpstream, fake_upstream, reply, until
 from tests.watched import profile
@@ -152,18 +152,14 @@ def main(elsewhere: Path | None) -> None:
         tempfile.TemporaryDirectory() as folder,
         running_product(Path(folder), upstream) as product,
         product.worker(),
-        sync_playwright() as playwright,
+        chromium() as browser,
     ):
         fill(product, upstream, receiver)
         time.sleep(2)
-        chromium = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
         for size, viewport in SIZES.items():
             scheme = "dark" if size == "phone" else "light"
-            with chromium.new_context(viewport=viewport, color_scheme=scheme) as context:  # type: ignore[arg-type]
+            with browser.new_context(viewport=viewport, color_scheme=scheme) as context:  # type: ignore[arg-type]
                 take(context.new_page(), product.server.url, size, elsewhere)
-        chromium.close()
 
 
 if __name__ == "__main__":

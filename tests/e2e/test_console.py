@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 from sqlalchemy import insert, select
 
 from connector.adapters.store.tables import Snapshot, Watch
+from tests.browsing import Seen, chromium, tab
 from tests.e2e.test_instant import KEY, Product, running_product
 from tests.running import FakeUpstream, fake_upstream, reply, until
 from tests.visiting import Visit
@@ -27,18 +25,12 @@ FIRST_PAINT_BYTES = 100_000
 PHONE = {"width": 375, "height": 800}
 # A page that shows progress looks again every few seconds.
 expect.set_options(timeout=30_000)
-DESK = {"width": 1280, "height": 900}
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        # Without a sandbox, as tests also run as root.
-        chromium = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield chromium
-        chromium.close()
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -53,25 +45,8 @@ def product(upstream: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) ->
         yield product
 
 
-@dataclass
-class Seen:
-    """A tab, and what a strict reader would hold against its pages."""
-
-    page: Page
-    root: str
-    complaints: list[str] = field(default_factory=list)
-    foreign: list[str] = field(default_factory=list)
-
-    def look(self) -> None:
-        """At a page that is there: no complaint, no other host, no fault in its accessibility."""
-        faults = [
-            f"{found['id']}: {found['help']} {[node['target'] for node in found['nodes']]}"
-            for found in Axe().run(self.page).response["violations"]
-            if found["impact"] in ("serious", "critical")
-        ]
-        assert faults == []
-        assert self.foreign == []
-        assert self.complaints == []
+class Reader(Seen):
+    """A strict reader of the console."""
 
     def go(self, path: str) -> None:
         self.page.goto(f"{self.root}/console{path}")
@@ -79,29 +54,12 @@ class Seen:
 
 
 @contextmanager
-def tab(browser: Browser, product: Product, **options: object) -> Iterator[Seen]:
-    root = product.server.url
-    with browser.new_context(**{"viewport": DESK, **options}) as context:  # type: ignore[arg-type]
-        page = context.new_page()
-        page.set_default_timeout(30_000)
-        seen = Seen(page, root)
-
-        def complain(message: ConsoleMessage) -> None:
-            if message.type in ("error", "warning"):
-                seen.complaints.append(message.text)
-
-        def note(request: Request) -> None:
-            if urlsplit(request.url).netloc != urlsplit(root).netloc:
-                seen.foreign.append(request.url)
-
-        page.on("console", complain)
-        page.on("pageerror", lambda error: seen.complaints.append(str(error)))
-        page.on("request", note)
-        page.on("dialog", lambda dialog: (seen.complaints.append("a dialog"), dialog.dismiss()))
-        yield seen
+def console_tab(browser: Browser, product: Product, **options: Any) -> Iterator[Reader]:
+    with tab(browser, product.server.url, **options) as seen:
+        yield Reader(seen.page, seen.root)
 
 
-def sign_in(seen: Seen, key: str = KEY) -> None:
+def sign_in(seen: Reader, key: str = KEY) -> None:
     seen.page.goto(f"{seen.root}/console/")
     seen.look()
     seen.page.get_by_label("API key").fill(key)
@@ -109,8 +67,8 @@ def sign_in(seen: Seen, key: str = KEY) -> None:
 
 
 @pytest.fixture
-def console(browser: Browser, product: Product) -> Iterator[Seen]:
-    with tab(browser, product) as seen:
+def console(browser: Browser, product: Product) -> Iterator[Reader]:
+    with console_tab(browser, product) as seen:
         sign_in(seen)
         yield seen
 
@@ -119,7 +77,7 @@ def test_only_a_good_key_comes_in_and_never_comes_out(
     browser: Browser, product: Product, upstream: FakeUpstream
 ) -> None:
     """The browser holds a token that no script reads; signed out, it opens nothing."""
-    with tab(browser, product) as seen:
+    with console_tab(browser, product) as seen:
         upstream.answers("None", reply(401, {"error": "API key is invalid or missing"}))
         sign_in(seen, "sk_wrong")
         expect(seen.page.get_by_role("alert")).to_have_text("API key is invalid or missing")
@@ -142,7 +100,7 @@ def test_only_a_good_key_comes_in_and_never_comes_out(
 
 
 def test_profile_is_tried_and_shown_as_platforms_see_it(
-    console: Seen, upstream: FakeUpstream
+    console: Reader, upstream: FakeUpstream
 ) -> None:
     page = console.page
     upstream.answers("tried", reply(200, profile("tried", stats={"followerCount": 4321})))
@@ -168,7 +126,7 @@ IMAGE = '"><img src=x onerror=alert(2)>'
 
 
 def test_what_strangers_wrote_is_text_wherever_it_is_shown(
-    console: Seen, product: Product, upstream: FakeUpstream
+    console: Reader, product: Product, upstream: FakeUpstream
 ) -> None:
     """Names, bios, captions, addresses and errors: none of them is markup, script or a link to run."""
     page = console.page
@@ -204,7 +162,7 @@ def test_what_strangers_wrote_is_text_wherever_it_is_shown(
     expect(page.get_by_role("alert")).to_contain_text("invalid_handle")
 
 
-def test_policy_lets_no_inline_script_run(console: Seen) -> None:
+def test_policy_lets_no_inline_script_run(console: Reader) -> None:
     """So that a mistake in a template is none that strangers can use."""
     answer = console.page.goto(f"{console.root}/console/")
     assert answer
@@ -215,11 +173,13 @@ def test_policy_lets_no_inline_script_run(console: Seen) -> None:
         "document.body.insertAdjacentHTML('beforeend', '<p onclick=alert(5)>press</p>')"
     )
     console.page.get_by_text("press", exact=True).click()
-    assert "a dialog" not in console.complaints
+    assert "dialog" not in console.complaints
     assert any("Content Security Policy" in complaint for complaint in console.complaints)
 
 
-def test_failed_look_up_is_shown_as_platforms_get_it(console: Seen, upstream: FakeUpstream) -> None:
+def test_failed_look_up_is_shown_as_platforms_get_it(
+    console: Reader, upstream: FakeUpstream
+) -> None:
     page = console.page
     upstream.answers("nobody", reply(404, {"error": "TikTok profile not found"}))
     page.get_by_label("Handle").fill("nobody")
@@ -231,7 +191,7 @@ def test_failed_look_up_is_shown_as_platforms_get_it(console: Seen, upstream: Fa
 
 
 def test_profile_is_watched_charted_paused_and_left(
-    console: Seen, product: Product, upstream: FakeUpstream
+    console: Reader, product: Product, upstream: FakeUpstream
 ) -> None:
     page = console.page
     upstream.answers("charted", reply(200, profile("charted")))
@@ -268,7 +228,7 @@ def test_profile_is_watched_charted_paused_and_left(
 
 
 def test_delivery_that_failed_is_replayed(
-    console: Seen, upstream: FakeUpstream, receiver: FakeUpstream
+    console: Reader, upstream: FakeUpstream, receiver: FakeUpstream
 ) -> None:
     page = console.page
     upstream.answers("replayed", reply(200, profile("replayed")))
@@ -303,7 +263,7 @@ def test_delivery_that_failed_is_replayed(
     expect(page.locator("tbody")).to_contain_text("delivered")
 
 
-def test_webhook_is_made_fired_and_ended(console: Seen, upstream: FakeUpstream) -> None:
+def test_webhook_is_made_fired_and_ended(console: Reader, upstream: FakeUpstream) -> None:
     page = console.page
     upstream.answers("fired", reply(200, profile("fired")))
     console.go("/webhooks")
@@ -325,7 +285,7 @@ def test_webhook_is_made_fired_and_ended(console: Seen, upstream: FakeUpstream) 
     assert page.request.post(url, form={"handle": "fired"}).status == 404
 
 
-def test_job_shows_its_progress_and_is_cancelled(console: Seen, upstream: FakeUpstream) -> None:
+def test_job_shows_its_progress_and_is_cancelled(console: Reader, upstream: FakeUpstream) -> None:
     page = console.page
     # Nobody answers the others, so that it can't end by itself.
     upstream.answers("row0", reply(200, profile("row0")))
@@ -358,7 +318,7 @@ def test_every_page_fits_says_what_to_do_and_is_light(
     browser: Browser, product: Product, options: dict[str, object]
 ) -> None:
     """Of a key that has nothing yet: empty states; nothing wider than the screen."""
-    with tab(browser, product, **options) as seen:
+    with console_tab(browser, product, **options) as seen:
         sizes: list[int] = []
         seen.page.on("requestfinished", lambda r: sizes.append(sum(r.sizes().values())))
         sign_in(seen, "sk_nothing_yet")
