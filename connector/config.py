@@ -21,8 +21,11 @@ GEVENT = "gevent"
 """The worker class, and the package that it needs."""
 
 
-class SettingsError(Exception):
-    """A setting is wrong. The message names it, says why, and never repeats its value."""
+class SettingsError(RuntimeError):
+    """A setting is wrong. The message names it, says why, and never repeats its value.
+
+    gunicorn ends with the sentence of a `RuntimeError`, and of others with a traceback.
+    """
 
 
 def _address(text: str) -> None:

@@ -179,19 +179,23 @@ def test_hosted_api_replaces_the_embedded_endpoint(front: Server, upstream: Fake
         assert upstream.asked_for("hosted")[-1].body["requestSource"] == source
 
 
-def test_wrong_setting_stops_the_web_server(tmp_path: Path) -> None:
-    """Also where it is started without our own command, as a Procfile does."""
+@pytest.mark.parametrize(
+    "setting", [{"PROFILE_API_URL": "nonsense"}, {"DATABASE_URL": "sqlite:////dev/null/no/file"}]
+)
+def test_wrong_setting_stops_the_web_server(setting: dict[str, str]) -> None:
+    """With a sentence, also where it is started without our own command, as a Procfile does."""
     result = subprocess.run(
         [ROOT / ".venv/bin/gunicorn", "app:app"],
         cwd=ROOT,
-        env=clean_environment(PROFILE_API_URL="nonsense"),
+        env=clean_environment(**setting),
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert result.returncode != 0
-    assert "The setting PROFILE_API_URL is wrong" in result.stderr
+    assert f"The setting {next(iter(setting))} is wrong" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 PUBLISHED = {
