@@ -52,11 +52,12 @@ def test_cookie_is_secure_where_people_come_by_tls(
     tmp_path: Path, base_url: str, secure: bool
 ) -> None:
     cookies = sign_in(client(tmp_path, CONNECTOR_BASE_URL=base_url)).headers.getlist("Set-Cookie")
-    (visit,) = [cookie for cookie in cookies if cookie.startswith("console_visit=")]
+    name, path = ("__Host-console_visit", "/") if secure else ("console_visit", "/console")
+    (visit,) = [cookie for cookie in cookies if cookie.startswith(f"{name}=")]
     assert ("; Secure" in visit) is secure
     assert "; HttpOnly" in visit
-    assert "; Path=/console" in visit
-    assert "; SameSite=Lax" in visit
+    assert visit.endswith("; SameSite=Lax")
+    assert f"; Path={path};" in f"{visit};"
 
 
 @pytest.mark.parametrize(

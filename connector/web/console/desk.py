@@ -90,6 +90,10 @@ class Desk:
         deadline = Deadline(seconds, self.clock.monotonic)
         return Caller(platform, deadline, api_key, self.root, signed_in=signed_in)
 
+    def is_secure(self) -> bool:
+        """Whether browsers come by TLS, as the public address says or else the request."""
+        return self.root.startswith("https:")
+
     @property
     def root(self) -> str:
         """The connector's public address, with a slash at its end."""

@@ -45,10 +45,7 @@ def console_routes(
     routes = Blueprint("console", __name__, url_prefix="/console", template_folder="templates")
     desk = Desk(clock=clock, max_deadline_seconds=max_deadline_seconds, base_url=base_url)
 
-    def is_secure() -> bool:
-        return desk.root.startswith("https:")
-
-    guard(routes, use_cases.visits, caller=desk.caller, secure=is_secure)
+    guard(routes, use_cases.visits, caller=desk.caller, secure=desk.is_secure)
     show_errors(routes)
     routes.context_processor(framing)
     for name, shown in FILTERS.items():
@@ -77,11 +74,11 @@ def _add_doors(routes: Blueprint, use_cases: UseCases, desk: Desk, test_key: str
             token = use_cases.visits.begin(caller)
         except InvalidApiKey as error:
             return page("sign_in", 401, test_key=test_key, next=to, problem=error.message)
-        return welcome(redirect(to, 303), token, secure=desk.root.startswith("https:"))
+        return welcome(redirect(to, 303), token, secure=desk.is_secure())
 
     def sign_out() -> AnyResponse:
         use_cases.visits.end(g.console_token)
-        return farewell(back_to("sign_in", "signed_out"))
+        return farewell(back_to("sign_in", "signed_out"), secure=desk.is_secure())
 
     routes.add_url_rule("/sign-in", "sign_in", sign_in)
     routes.add_url_rule("/sign-in", "begin", begin, methods=["POST"])

@@ -55,9 +55,9 @@ def guard(
     """
 
     def admit() -> AnyResponse | None:
-        g.console_token = request.cookies.get(VISIT, "")
+        g.console_token = _read(VISIT, secure=secure())
         g.console_key = visits.api_key(g.console_token) if g.console_token else None
-        g.console_guest = request.cookies.get(GUEST, "")
+        g.console_guest = _read(GUEST, secure=secure())
         if g.console_key is None and request.endpoint not in _OPEN:
             return _to_the_door()
         if g.console_key is not None and request.endpoint == "console.begin":
@@ -97,14 +97,12 @@ def form_token() -> str:
 def welcome(response: AnyResponse, token: str, *, secure: bool) -> AnyResponse:
     """Gives the browser the token of its visit."""
     _set(response, VISIT, token, secure=secure)
-    response.delete_cookie(GUEST, path=_PATH)
-    return response
+    return _take(response, GUEST, secure=secure)
 
 
-def farewell(response: AnyResponse) -> AnyResponse:
+def farewell(response: AnyResponse, *, secure: bool) -> AnyResponse:
     """Takes it back."""
-    response.delete_cookie(VISIT, path=_PATH)
-    return response
+    return _take(response, VISIT, secure=secure)
 
 
 def way_back(path: str) -> str:
@@ -113,9 +111,25 @@ def way_back(path: str) -> str:
     return path if inside else f"{_PATH}/"
 
 
+def _place(name: str, *, secure: bool) -> tuple[str, str]:
+    """A cookie's name and path: by TLS one that no other host of the domain can set."""
+    return (f"__Host-{name}", "/") if secure else (name, _PATH)
+
+
+def _read(name: str, *, secure: bool) -> str:
+    return request.cookies.get(_place(name, secure=secure)[0], "")
+
+
 def _set(response: AnyResponse, name: str, value: str, *, secure: bool) -> None:
+    key, path = _place(name, secure=secure)
     # Until the browser is closed; the server ends a visit after some hours all the same.
-    response.set_cookie(name, value, path=_PATH, httponly=True, samesite="Lax", secure=secure)
+    response.set_cookie(key, value, path=path, httponly=True, samesite="Lax", secure=secure)
+
+
+def _take(response: AnyResponse, name: str, *, secure: bool) -> AnyResponse:
+    key, path = _place(name, secure=secure)
+    response.delete_cookie(key, path=path, secure=secure)
+    return response
 
 
 def _check_form() -> None:
