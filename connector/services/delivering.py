@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
 from connector.domain.deliveries import ClaimedDelivery, Outcome, judge, signing
 from connector.domain.errors import InvalidInput, Unreadable
+from connector.domain.masking import HIDDEN, masked
 from connector.domain.ports import Clock, DeliveryStore, Sender, Vault
 from connector.domain.targets import checked_target
 
@@ -44,7 +45,7 @@ class Courier:
         now = self.clock.now()
         try:
             secrets = json.loads(self.vault.open(delivery.sealed_secrets))
-            return self.sender.send(
+            outcome = self.sender.send(
                 # Judged again: it may stem from a trial that is over.
                 target_url=checked_target(delivery.target_url, allow_local=self.allow_local),
                 body=delivery.body,
@@ -52,6 +53,7 @@ class Courier:
                 secrets=signing(secrets, delivery.rotated_at, now),
                 now=now,
             )
+            return _discreet(outcome, secrets)
         except InvalidInput as exc:
             return Outcome(None, exc.message)
         except Unreadable:
@@ -59,3 +61,13 @@ class Courier:
         except Exception:
             log.exception("delivery %s failed", delivery.sequence)
             return Outcome(None, "The try failed unexpectedly.")
+
+
+def _discreet(outcome: Outcome, secrets: Sequence[str]) -> Outcome:
+    """The outcome as it may be kept: a receiver may repeat what it was sent with."""
+    answer = outcome.answer
+    if answer is None:
+        return outcome
+    for secret in secrets:
+        answer = answer.replace(secret.removeprefix("whsec_"), HIDDEN)
+    return replace(outcome, answer=masked(answer))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import secrets as random_source
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Final
 
 from connector.domain.callers import Caller
 from connector.domain.errors import NotFound, RateLimited
 from connector.domain.events import as_test, sample_event
-from connector.domain.masking import masked, masked_address
+from connector.domain.masking import masked_address
 from connector.domain.ports import Clock, DeliveryStore, SubscriptionStore, Wakeups, WatchStore
 from connector.domain.subscriptions import Subscription
 from connector.domain.targets import checked_target
@@ -144,9 +144,7 @@ class Hooks:
                 "target": masked_address(found.target_url),
                 "webhook_id": found.webhook_id,
                 "body": found.body,
-                "attempts_made": [
-                    replace(one, answer=one.answer and masked(one.answer)) for one in found.tries
-                ],
+                "attempts_made": found.tries,
             }
         )
         return whole

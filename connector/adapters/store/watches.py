@@ -245,7 +245,7 @@ _TERMS: Final = (
     select(SubscribedWatch.watch_id, Subscription.id, Subscription.trigger, Subscription.inputs)
     .join(SubscribedWatch, SubscribedWatch.subscription_id == Subscription.id)
     .where(SubscribedWatch.watch_id.in_(_IDS), Subscription.state == ACTIVE)
-    .order_by(Subscription.id)
+    .order_by(Subscription.created_at, Subscription.id)
 )
 _SNAPSHOT: Final = insert(Snapshot)
 _DAY: Final = (CreditDay.connection_id == bindparam("of"), CreditDay.day == bindparam("on"))
