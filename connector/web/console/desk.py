@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
@@ -22,7 +22,6 @@ from connector.web.console.session import CSRF_FIELD, form_token
 from connector.web.errors import REFUSALS, STATUSES, error_body, fault_body
 from schemas.catalog import CATALOG
 
-T = TypeVar("T")
 FILES: Final = Path(__file__).parent / "static"
 PLATFORM_NAMES: Final = {"zapier": "Zapier", "make": "Make", "api": "Plain HTTP"}
 # By what a subscription is kept under: those that carry no trigger's events have names too.
