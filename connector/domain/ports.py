@@ -462,8 +462,17 @@ class PictureSource(Protocol):
 class VisitStore(Protocol):
     """Who is signed in to the console, by the hash of their token."""
 
-    def add(self, visit_id: str, sealed_key: str, now: datetime, *, until: datetime) -> None:
-        """Keeps a visit."""
+    def add(
+        self,
+        visit_id: str,
+        connection_id: str,
+        sealed_key: str,
+        now: datetime,
+        *,
+        until: datetime,
+        at_most: int,
+    ) -> None:
+        """Keeps a visit, and `at_most` so many with one key."""
 
     def find(self, visit_id: str, now: datetime) -> str | None:
         """The sealed key of a visit that is not over."""

@@ -14,6 +14,8 @@ from connector.domain.webhooks import token_hash
 from connector.services.subscribing import Subscribing
 
 LASTS: Final = timedelta(hours=12)
+# Of one key, on a few screens.
+AT_ONCE: Final = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +32,14 @@ class Visits:
         self.subscribing.check_key(caller)
         token = secrets.token_urlsafe(32)
         now = self.clock.now()
-        self.store.add(token_hash(token), self.vault.seal(caller.api_key), now, until=now + LASTS)
+        self.store.add(
+            token_hash(token),
+            caller.connection,
+            self.vault.seal(caller.api_key),
+            now,
+            until=now + LASTS,
+            at_most=AT_ONCE,
+        )
         return token
 
     def api_key(self, token: str) -> str | None:

@@ -21,7 +21,7 @@ from connector.config import Settings
 from connector.domain.errors import InvalidApiKey, UpstreamUnavailable
 from connector.domain.pictures import Picture
 from connector.services.pictures import Pictures
-from connector.services.visits import LASTS, Visits
+from connector.services.visits import AT_ONCE, LASTS, Visits
 from tests.running import FakeUpstream, reply
 from tests.watched import Watching, profile
 from wire.database import open_engine, reading
@@ -243,6 +243,18 @@ def test_visits_that_are_over_go(watching: Watching, engine: Engine) -> None:
     visits.begin(watching.caller())
     with reading(engine) as session:
         assert session.execute(select(func.count()).select_from(Visit)).scalar_one() == 1
+
+
+def test_oldest_of_many_visits_with_one_key_ends(watching: Watching, engine: Engine) -> None:
+    visits = visits_of(watching, engine)
+    other = visits.begin(watching.caller(api_key="sk_other"))
+    tokens = []
+    for _ in range(AT_ONCE + 2):
+        tokens.append(visits.begin(watching.caller()))
+        watching.clock.move(seconds=1)
+    known = [visits.api_key(token) is not None for token in tokens]
+    assert known == [False, False] + [True] * AT_ONCE
+    assert visits.api_key(other) == "sk_other"
 
 
 def test_visit_needs_a_key_that_works(watching: Watching, engine: Engine) -> None:

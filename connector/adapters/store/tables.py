@@ -327,9 +327,13 @@ class Visit(Base):
     """Somebody signed in to the console; `id` is the hash of what their browser holds."""
 
     __tablename__ = "visits"
-    __table_args__ = (Index("ix_visits_expires_at", "expires_at"),)
+    __table_args__ = (
+        Index("ix_visits_expires_at", "expires_at"),
+        Index("ix_visits_connection", "connection_id", "expires_at"),
+    )
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    connection_id: Mapped[str] = mapped_column(String(80))
     sealed_key: Mapped[str]
     expires_at: Mapped[int]
 

@@ -17,12 +17,35 @@ class KeptVisits:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def add(self, visit_id: str, sealed_key: str, now: datetime, *, until: datetime) -> None:
-        """Keeps a visit; those that are over go."""
-        values = {"id": visit_id, "sealed_key": sealed_key, "expires_at": to_ms(until)}
+    def add(
+        self,
+        visit_id: str,
+        connection_id: str,
+        sealed_key: str,
+        now: datetime,
+        *,
+        until: datetime,
+        at_most: int,
+    ) -> None:
+        """Keeps a visit; those that are over go, and of `at_most` with one key the oldest."""
+        values = {
+            "id": visit_id,
+            "connection_id": connection_id,
+            "sealed_key": sealed_key,
+            "expires_at": to_ms(until),
+        }
+        newest = (
+            select(Visit.id)
+            .where(Visit.connection_id == connection_id)
+            .order_by(Visit.expires_at.desc())
+            .limit(at_most)
+        )
         with writing(self._engine) as session:
             session.execute(delete(Visit).where(Visit.expires_at <= to_ms(now)))
             session.execute(insert(Visit).values(values))
+            kept = session.execute(newest).scalars().all()
+            others = (Visit.connection_id == connection_id, Visit.id.not_in([visit_id, *kept]))
+            session.execute(delete(Visit).where(*others))
 
     def find(self, visit_id: str, now: datetime) -> str | None:
         """The sealed key of a visit that is not over."""

@@ -42,11 +42,13 @@ def upgrade() -> None:
     op.create_table(
         "visits",
         sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("connection_id", sa.String(length=80), nullable=False),
         sa.Column("sealed_key", sa.Text(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_visits_expires_at", "visits", ["expires_at"])
+    op.create_index("ix_visits_connection", "visits", ["connection_id", "expires_at"])
 
 
 def downgrade() -> None:
