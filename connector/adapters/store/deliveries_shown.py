@@ -27,9 +27,17 @@ def newest(
         (Delivery.state, state),
         (Delivery.subscription_id, subscription_id),
     )
-    query = _STATES.where(*(column == value for column, value in wanted if value is not None))
-    rows = session.execute(query.order_by(Delivery.sequence.desc()).limit(limit))
-    return [_state(row) for row in rows]
+    # Chosen first: SQLite would read every event of the connection to sort them.
+    chosen = (
+        select(Delivery.sequence)
+        .join(Subscription, Subscription.id == Delivery.subscription_id)
+        .where(*(column == value for column, value in wanted if value is not None))
+        .order_by(Delivery.sequence.desc())
+        .limit(limit)
+        .subquery()
+    )
+    query = _STATES.join(chosen, chosen.c.sequence == Delivery.sequence)
+    return [_state(row) for row in session.execute(query.order_by(Delivery.sequence.desc()))]
 
 
 def kept(session: Session, connection_id: str, sequence: int, *, tries: int) -> KeptDelivery | None:
