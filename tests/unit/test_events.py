@@ -89,6 +89,11 @@ def test_sample_is_a_whole_event(trigger: str) -> None:
     assert EventRow(unknown="include").load(dict(event.body))
 
 
+def test_trigger_of_a_later_version_tells_nothing() -> None:
+    """A worker may be older than the web server, and a look that raised would be paid for again."""
+    assert between("not_yet", row(), row()) == []
+
+
 def test_new_video_is_told_once_and_is_the_latest_of_its_event() -> None:
     """Two at once are two events, the older one first, each with its own video."""
     newer = [("v4", 1_700_000_400), ("v3", 1_700_000_300), *OLD]
