@@ -80,7 +80,7 @@ def is_one_of_three(path: str) -> bool:
 
 # Whether it is of those, and how far it is tried then.
 DEPTHS = {
-    False: ("--phases", "examples,coverage,fuzzing", "--max-examples", "30"),
+    False: ("--phases", "examples,coverage,fuzzing", "--max-examples", "15"),
     True: ("--phases", "examples,fuzzing", "--max-examples", "5"),
 }
 
