@@ -30,7 +30,7 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Seen:
-    """A tab on the server at `root`, and what a strict reader would hold against its pages."""
+    """A tab on the pages below `root`, and what a strict reader would hold against them."""
 
     page: Page
     root: str
@@ -52,6 +52,11 @@ class Seen:
         parts = urlsplit(request.url)
         if parts.scheme != "data" and parts.netloc != urlsplit(self.root).netloc:
             self.foreign.append(request.url)
+
+    def go(self, path: str) -> None:
+        """To a page, and looks at it."""
+        self.page.goto(f"{self.root}{path}")
+        self.look()
 
     def look(self) -> None:
         """At a page that is there: no complaint, no other host, no fault in its accessibility."""

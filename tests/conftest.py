@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from sqlalchemy import Engine
 
 from tests.postgres import Postgres, running_postgres
 from tests.redis import Redis, running_redis
 from tests.running import FakeUpstream, Server, fake_upstream, running_server
+from wire.database import open_engine
 
 # A slow machine is no failure: examples are bounded by their number.
 settings.register_profile("patient", deadline=None)
@@ -86,3 +88,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     server: Postgres = request.getfixturevalue("postgres")
     with server.database() as url:
         yield url
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An engine for the same, ended with the test."""
+    engine = open_engine(database_url)
+    yield engine
+    engine.dispose()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -45,29 +45,19 @@ def product(upstream: FakeUpstream, tmp_path_factory: pytest.TempPathFactory) ->
         yield product
 
 
-class Reader(Seen):
-    """A strict reader of the console."""
-
-    def go(self, path: str) -> None:
-        self.page.goto(f"{self.root}/console{path}")
-        self.look()
+def console_tab(browser: Browser, product: Product, **options: Any) -> AbstractContextManager[Seen]:
+    return tab(browser, f"{product.server.url}/console", **options)
 
 
-@contextmanager
-def console_tab(browser: Browser, product: Product, **options: Any) -> Iterator[Reader]:
-    with tab(browser, product.server.url, **options) as seen:
-        yield Reader(seen.page, seen.root)
-
-
-def sign_in(seen: Reader, key: str = KEY) -> None:
-    seen.page.goto(f"{seen.root}/console/")
+def sign_in(seen: Seen, key: str = KEY) -> None:
+    seen.page.goto(f"{seen.root}/")
     seen.look()
     seen.page.get_by_label("API key").fill(key)
     seen.page.get_by_role("button", name="Sign in").click()
 
 
 @pytest.fixture
-def console(browser: Browser, product: Product) -> Iterator[Reader]:
+def console(browser: Browser, product: Product) -> Iterator[Seen]:
     with console_tab(browser, product) as seen:
         sign_in(seen)
         yield seen
@@ -94,13 +84,13 @@ def test_only_a_good_key_comes_in_and_never_comes_out(
         seen.page.get_by_role("button", name="Sign out").click()
         expect(seen.page.get_by_role("status")).to_have_text("You are signed out.")
         seen.page.context.add_cookies([visit])
-        seen.page.goto(f"{seen.root}/console/jobs")
+        seen.page.goto(f"{seen.root}/jobs")
         expect(seen.page.get_by_role("heading", name="Sign in")).to_be_visible()
     assert KEY not in product.server.log.read_text()
 
 
 def test_profile_is_tried_and_shown_as_platforms_see_it(
-    console: Reader, upstream: FakeUpstream
+    console: Seen, upstream: FakeUpstream
 ) -> None:
     page = console.page
     upstream.answers("tried", reply(200, profile("tried", stats={"followerCount": 4321})))
@@ -126,7 +116,7 @@ IMAGE = '"><img src=x onerror=alert(2)>'
 
 
 def test_what_strangers_wrote_is_text_wherever_it_is_shown(
-    console: Reader, product: Product, upstream: FakeUpstream
+    console: Seen, product: Product, upstream: FakeUpstream
 ) -> None:
     """Names, bios, captions, addresses and errors: none of them is markup, script or a link to run."""
     page = console.page
@@ -162,9 +152,9 @@ def test_what_strangers_wrote_is_text_wherever_it_is_shown(
     expect(page.get_by_role("alert")).to_contain_text("invalid_handle")
 
 
-def test_policy_lets_no_inline_script_run(console: Reader) -> None:
+def test_policy_lets_no_inline_script_run(console: Seen) -> None:
     """So that a mistake in a template is none that strangers can use."""
-    answer = console.page.goto(f"{console.root}/console/")
+    answer = console.page.goto(f"{console.root}/")
     assert answer
     policy = answer.headers["content-security-policy"]
     assert "unsafe" not in policy
@@ -177,9 +167,7 @@ def test_policy_lets_no_inline_script_run(console: Reader) -> None:
     assert any("Content Security Policy" in complaint for complaint in console.complaints)
 
 
-def test_failed_look_up_is_shown_as_platforms_get_it(
-    console: Reader, upstream: FakeUpstream
-) -> None:
+def test_failed_look_up_is_shown_as_platforms_get_it(console: Seen, upstream: FakeUpstream) -> None:
     page = console.page
     upstream.answers("nobody", reply(404, {"error": "TikTok profile not found"}))
     page.get_by_label("Handle").fill("nobody")
@@ -191,7 +179,7 @@ def test_failed_look_up_is_shown_as_platforms_get_it(
 
 
 def test_profile_is_watched_charted_paused_and_left(
-    console: Reader, product: Product, upstream: FakeUpstream
+    console: Seen, product: Product, upstream: FakeUpstream
 ) -> None:
     page = console.page
     upstream.answers("charted", reply(200, profile("charted")))
@@ -228,7 +216,7 @@ def test_profile_is_watched_charted_paused_and_left(
 
 
 def test_delivery_that_failed_is_replayed(
-    console: Reader, upstream: FakeUpstream, receiver: FakeUpstream
+    console: Seen, upstream: FakeUpstream, receiver: FakeUpstream
 ) -> None:
     page = console.page
     upstream.answers("replayed", reply(200, profile("replayed")))
@@ -263,7 +251,7 @@ def test_delivery_that_failed_is_replayed(
     expect(page.locator("tbody")).to_contain_text("delivered")
 
 
-def test_webhook_is_made_fired_and_ended(console: Reader, upstream: FakeUpstream) -> None:
+def test_webhook_is_made_fired_and_ended(console: Seen, upstream: FakeUpstream) -> None:
     page = console.page
     upstream.answers("fired", reply(200, profile("fired")))
     console.go("/webhooks")
@@ -285,7 +273,7 @@ def test_webhook_is_made_fired_and_ended(console: Reader, upstream: FakeUpstream
     assert page.request.post(url, form={"handle": "fired"}).status == 404
 
 
-def test_job_shows_its_progress_and_is_cancelled(console: Reader, upstream: FakeUpstream) -> None:
+def test_job_shows_its_progress_and_is_cancelled(console: Seen, upstream: FakeUpstream) -> None:
     page = console.page
     # Nobody answers the others, so that it can't end by itself.
     upstream.answers("row0", reply(200, profile("row0")))

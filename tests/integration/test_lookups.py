@@ -30,14 +30,7 @@ from connector.domain.lookups import Found, Known
 from connector.services.lookups import Lookups
 from tests.running import until
 from tests.watched import ToldProfiles, Watching, profile
-from wire.database import open_engine, reading, writing
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = open_engine(database_url)
-    yield engine
-    engine.dispose()
+from wire.database import reading, writing
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,16 +14,9 @@ from connector.adapters.store.time import to_ms
 from connector.domain.errors import InvalidHandle, InvalidInput, NotWatched
 from connector.services.watched import MAX_EVENTS, MAX_POINTS
 from tests.watched import Watching, profile
-from wire.database import open_engine, writing
+from wire.database import writing
 
 TARGET = "https://hooks.example.com/1"
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = open_engine(database_url)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

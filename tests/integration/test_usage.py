@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -26,14 +25,7 @@ from connector.services.lookup import find_profile, get_profile
 from schemas.fields import declared_fields
 from schemas.usage import Usage
 from tests.watched import Watching, profile
-from wire.database import open_engine, reading
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = open_engine(database_url)
-    yield engine
-    engine.dispose()
+from wire.database import reading
 
 
 @pytest.fixture
