@@ -38,8 +38,8 @@ class WatchedProfiles:
     ) -> str:
         """The id of the console's subscription to a profile, made where there is none.
 
-        A profile that is watched already is looked at no later and no less often than before, and
-        no sooner than its interval says where the console watches it already.
+        A profile that is watched already is looked at no later than before, and no sooner than its
+        interval says where the console watches it already.
         """
         (handle,) = terms.handles
         subscription = {

@@ -33,6 +33,8 @@ _TRIGGERS: Final = {
 _BY_KEY: Final = {platform.key: platform for platform in PLATFORMS}
 # Where nobody says through which platform.
 OWN: Final = "api"
+# As rules name the platform of what a page shows.
+ON_PLATFORM: Final = f"<any({', '.join(_BY_KEY)}):platform>"
 
 PAGES: Final = (
     ("try_it", "Try it"),
@@ -118,6 +120,11 @@ def page(template: str, status: int = 200, **shown: Any) -> Response:
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Referrer-Policy"] = "same-origin"
     return response
+
+
+def failure(error: ConnectorError) -> dict[str, Any]:
+    """What a page shows of a form that failed, with the status that platforms get."""
+    return {"status": STATUSES[type(error)], "failed": error_body(error)}
 
 
 def back_to(endpoint: str, notice: str | None = None, **values: Any) -> AnyResponse:

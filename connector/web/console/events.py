@@ -11,9 +11,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from connector.domain.deliveries import PENDING
 from connector.domain.errors import ConnectorError, NotFound
-from connector.web.console.desk import Desk, back_to, over_platforms, page
+from connector.web.console.desk import ON_PLATFORM, Desk, back_to, failure, over_platforms, page
 from connector.web.console.forms import form_of, given_in_form
-from connector.web.errors import STATUSES, error_body
 from connector.web.hooks import MAX_ID
 from connector.web.inputs import checked
 from connector.web.routes import UseCases
@@ -48,7 +47,7 @@ def _add_subscriptions(routes: Blueprint, use_cases: UseCases, desk: Desk) -> No
         try:
             made = watch(checked(schema, given), desk.caller()).value
         except ConnectorError as error:
-            return every(STATUSES[type(error)], failed=error_body(error), given=given)
+            return every(**failure(error), given=given)
         # Not by way of a redirect: what is shown once is kept nowhere.
         return page("secret", 201, subscription=made, again=False)
 
@@ -70,9 +69,7 @@ def _add_subscriptions(routes: Blueprint, use_cases: UseCases, desk: Desk) -> No
         return page("secret", subscription=made, again=True)
 
     def replay_dead(platform: str, subscription_id: str) -> AnyResponse:
-        caller = desk.caller(platform)
-        hooks.one(subscription_id, caller)
-        notice = _notice([hooks.replay_dead(caller, subscription_id)])
+        notice = _notice([hooks.replay_dead(desk.caller(platform), subscription_id)])
         return back_to("subscription", notice, platform=platform, subscription_id=subscription_id)
 
     def end(platform: str, subscription_id: str) -> AnyResponse:
@@ -80,7 +77,7 @@ def _add_subscriptions(routes: Blueprint, use_cases: UseCases, desk: Desk) -> No
             raise NotFound
         return back_to("subscriptions", "unsubscribed")
 
-    item = "/subscriptions/<any(zapier, make, api):platform>/<subscription_id>"
+    item = f"/subscriptions/{ON_PLATFORM}/<subscription_id>"
     routes.add_url_rule("/subscriptions", "subscriptions", every)
     routes.add_url_rule("/subscriptions", "subscribe", subscribe, methods=["POST"])
     routes.add_url_rule(item, "subscription", one)
@@ -99,23 +96,19 @@ def _add_deliveries(routes: Blueprint, use_cases: UseCases, desk: Desk) -> None:
         return page("deliveries", deliveries=found, state=state, states=DELIVERY_STATES)
 
     def one(platform: str, delivery_id: int) -> Response:
-        if delivery_id > MAX_ID:
-            raise NotFound
         found = hooks.delivery(delivery_id, desk.caller(platform))
         due = datetime.fromisoformat(found["due_at"])
         soon = found["state"] == PENDING and due - desk.clock.now() < _SOON
         return page("delivery", delivery=found, platform=platform, soon=soon)
 
     def replay(platform: str, delivery_id: int) -> AnyResponse:
-        if delivery_id > MAX_ID:
-            raise NotFound
         hooks.replay(delivery_id, desk.caller(platform))
         return back_to("delivery", "replayed", platform=platform, delivery_id=delivery_id)
 
     def replay_dead() -> AnyResponse:
         return back_to("deliveries", _notice([hooks.replay_dead(c) for c in desk.callers()]))
 
-    item = "/deliveries/<any(zapier, make, api):platform>/<int:delivery_id>"
+    item = f"/deliveries/{ON_PLATFORM}/<int(max={MAX_ID}):delivery_id>"
     routes.add_url_rule("/deliveries", "deliveries", every)
     routes.add_url_rule("/deliveries/replay", "replay_dead", replay_dead, methods=["POST"])
     routes.add_url_rule(item, "delivery", one)

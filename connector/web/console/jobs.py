@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from connector.domain.errors import ConnectorError
-from connector.web.console.desk import Desk, back_to, over_platforms, page
+from connector.domain.jobs import RUNNING
+from connector.web.console.desk import (
+    ON_PLATFORM,
+    OWN,
+    Desk,
+    back_to,
+    failure,
+    over_platforms,
+    page,
+)
 from connector.web.console.forms import form_of, given_in_form
-from connector.web.errors import STATUSES, error_body
 from connector.web.inputs import checked
 from connector.web.lists import csv_listed
 from connector.web.routes import UseCases
 from schemas.catalog import GET_PROFILES
 from schemas.jobs import MAX_BATCH, PAGE_ROWS, BatchRow
-
-_RUNNING: Final = "running"
 
 
 def add_job_pages(routes: Blueprint, use_cases: UseCases, desk: Desk) -> None:
@@ -37,17 +43,17 @@ def add_job_pages(routes: Blueprint, use_cases: UseCases, desk: Desk) -> None:
             asked = checked(schema, given) | {GET_PROFILES.callback_input: None}
             job = start_job(asked, desk.caller()).value
         except ConnectorError as error:
-            return every(STATUSES[type(error)], failed=error_body(error), given=given)
+            return every(**failure(error), given=given)
         if job["id"] is None:
             return every(given=given, dry_run=job)
-        return redirect(url_for("console.job", platform="api", job_id=job["id"]), 303)
+        return redirect(url_for("console.job", platform=OWN, job_id=job["id"]), 303)
 
     def one(platform: str, job_id: str) -> Response:
         caller = desk.caller(platform)
         cursor = min(max(request.args.get("after", 0, type=int), 0), MAX_BATCH)
         job = jobs.find(job_id, caller)
         rows, more = jobs.rows(job_id, caller, cursor=cursor, limit=PAGE_ROWS, file=False)
-        goes_on = job["state"] == _RUNNING
+        goes_on = job["state"] == RUNNING
         return page("job", job=job, platform=platform, rows=rows, more=more, goes_on=goes_on)
 
     def table(platform: str, job_id: str) -> Response:
@@ -60,7 +66,7 @@ def add_job_pages(routes: Blueprint, use_cases: UseCases, desk: Desk) -> None:
         jobs.cancel(job_id, desk.caller(platform))
         return back_to("job", "cancelled", platform=platform, job_id=job_id)
 
-    item = "/jobs/<any(zapier, make, api):platform>/<job_id>"
+    item = f"/jobs/{ON_PLATFORM}/<job_id>"
     routes.add_url_rule("/jobs", "jobs", every)
     routes.add_url_rule("/jobs", "start_job", start, methods=["POST"])
     routes.add_url_rule(item, "job", one)

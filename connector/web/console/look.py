@@ -81,7 +81,7 @@ def moment(value: str | float | None) -> Markup:
 
 
 def number(value: Any) -> str:
-    """A count with thin groups of thousands."""
+    """A count with a comma between its thousands."""
     return "–" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 

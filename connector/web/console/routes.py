@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import Blueprint, Response, g, redirect, request, send_from_directory, url_for
+from flask import Blueprint, Response, g, redirect, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -21,6 +21,7 @@ from connector.web.console.watched import add_watched_pages
 from connector.web.console.webhooks import add_webhook_pages
 from connector.web.inputs import checked_key
 from connector.web.routes import UseCases
+from connector.web.viewer import send_file
 
 ASSETS: Final = {
     "console.css": "text/css",
@@ -89,9 +90,7 @@ def _add_doors(routes: Blueprint, use_cases: UseCases, desk: Desk, test_key: str
 def _asset(name: str) -> Response:
     if name not in ASSETS:
         raise NotFound
-    response = send_from_directory(FILES, name, mimetype=ASSETS[name], conditional=False)
-    response.make_conditional(request)
-    return response
+    return send_file(FILES, name, ASSETS[name])
 
 
 def _nowhere(_nowhere: str) -> Response:

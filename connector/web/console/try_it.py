@@ -8,9 +8,8 @@ from flask import Blueprint, Response, request, send_from_directory
 
 from connector.domain.callers import Caller
 from connector.domain.errors import ConnectorError
-from connector.web.console.desk import FILES, OWN, PLATFORM_NAMES, Desk, page
+from connector.web.console.desk import FILES, ON_PLATFORM, OWN, PLATFORM_NAMES, Desk, failure, page
 from connector.web.console.look import cells, curl_line
-from connector.web.errors import STATUSES, error_body
 from connector.web.inputs import checked
 from connector.web.routes import UseCases
 from schemas.catalog import GET_PROFILE
@@ -46,11 +45,11 @@ def add_try_page(routes: Blueprint, use_cases: UseCases, desk: Desk) -> None:
         try:
             row = look_up(checked(schema, given), caller).value
         except ConnectorError as error:
-            return page("try_it", STATUSES[type(error)], asked=asked, failed=error_body(error))
+            return page("try_it", asked=asked, **failure(error))
         return page("try_it", asked=asked, **_shown(row, asked, caller))
 
     routes.add_url_rule("/", "try_it", empty)
-    routes.add_url_rule("/pictures/<any(zapier, make, api):platform>/<handle>", "picture", picture)
+    routes.add_url_rule(f"/pictures/{ON_PLATFORM}/<handle>", "picture", picture)
     routes.add_url_rule("/", "run_try", run, methods=["POST"])
 
 

@@ -10,8 +10,15 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from connector.domain.callers import Caller
 from connector.domain.errors import ConnectorError
-from connector.web.console.desk import Desk, back_to, over_platforms, page
-from connector.web.errors import STATUSES, error_body
+from connector.web.console.desk import (
+    ON_PLATFORM,
+    OWN,
+    Desk,
+    back_to,
+    failure,
+    over_platforms,
+    page,
+)
 from connector.web.routes import UseCases
 
 INTERVALS: Final = {900: "15 minutes", 3600: "hour", 21600: "6 hours", 86400: "day"}
@@ -45,9 +52,9 @@ def add_watched_pages(routes: Blueprint, use_cases: UseCases, desk: Desk) -> Non
                 poll_interval_seconds=interval if interval in INTERVALS else USUAL,
             )
         except ConnectorError as error:
-            return every(STATUSES[type(error)], failed=error_body(error), handle=handle)
+            return every(**failure(error), handle=handle)
         notice = "still_paused" if made["paused"] else "watched"
-        return back_to("profile", notice, platform="api", handle=made["handle"])
+        return back_to("profile", notice, platform=OWN, handle=made["handle"])
 
     def one(platform: str, handle: str) -> Response:
         caller = desk.caller(platform)
@@ -71,7 +78,7 @@ def add_watched_pages(routes: Blueprint, use_cases: UseCases, desk: Desk) -> Non
 
         return run
 
-    item = "/watched/<any(zapier, make, api):platform>/<handle>"
+    item = f"/watched/{ON_PLATFORM}/<handle>"
     routes.add_url_rule("/watched", "watched", every)
     routes.add_url_rule("/watched", "watch", watch, methods=["POST"])
     routes.add_url_rule(item, "profile", one)

@@ -8,9 +8,8 @@ from flask import Blueprint, Response
 from werkzeug.wrappers import Response as AnyResponse
 
 from connector.domain.errors import ConnectorError, NotFound
-from connector.web.console.desk import Desk, back_to, over_platforms, page
+from connector.web.console.desk import ON_PLATFORM, Desk, back_to, failure, over_platforms, page
 from connector.web.console.forms import form_of, given_in_form
-from connector.web.errors import STATUSES, error_body
 from connector.web.inputs import checked
 from connector.web.routes import UseCases
 from schemas.webhooks import MODES, RotateInput, WebhookInput
@@ -30,7 +29,7 @@ def add_webhook_pages(routes: Blueprint, use_cases: UseCases, desk: Desk) -> Non
         try:
             made = webhooks.create(checked(schema, given), desk.caller())
         except ConnectorError as error:
-            return every(STATUSES[type(error)], failed=error_body(error), given=given)
+            return every(**failure(error), given=given)
         # Not by way of a redirect: what is shown once is kept nowhere.
         return page("webhook_made", 201, webhook=made, again=False)
 
@@ -49,7 +48,7 @@ def add_webhook_pages(routes: Blueprint, use_cases: UseCases, desk: Desk) -> Non
             raise NotFound
         return back_to("webhooks", "webhook_ended")
 
-    item = "/webhooks/<any(zapier, make, api):platform>/<webhook_id>"
+    item = f"/webhooks/{ON_PLATFORM}/<webhook_id>"
     routes.add_url_rule("/webhooks", "webhooks", every)
     routes.add_url_rule("/webhooks", "create_webhook", create, methods=["POST"])
     routes.add_url_rule(item, "webhook", one)

@@ -46,7 +46,7 @@ def viewer_routes(document: Document) -> Blueprint:
 
 
 def _page() -> Response:
-    response = _send(_OURS, "page.html", "text/html")
+    response = send_file(_OURS, "page.html", "text/html")
     response.headers["Content-Security-Policy"] = _POLICY
     return response
 
@@ -55,10 +55,10 @@ def _file(name: str) -> Response:
     if name not in _FILES:
         raise NotFound
     folder, kind = _FILES[name]
-    return _send(folder, name, kind)
+    return send_file(folder, name, kind)
 
 
-def _send(folder: Path, name: str, kind: str) -> Response:
+def send_file(folder: Path, name: str, kind: str) -> Response:
     """The file, or 304 where the browser has it; never a part of it."""
     response = send_from_directory(folder, name, mimetype=kind, conditional=False)
     response.make_conditional(request)
