@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 
+from connector.web.console.desk import ON_PLATFORM
 from tests.e2e.test_instant import HEADERS, KEY, Product, running_product
 from tests.running import FakeUpstream, fake_upstream, reply, until
 from tests.visiting import Visit
@@ -30,7 +31,7 @@ OPEN = (
     "/docs/<name>",
     "/console/static/<name>",
     # An empty picture, where there is none.
-    "/console/pictures/<any(zapier, make, api):platform>/<handle>",
+    f"/console/pictures/{ON_PLATFORM}/<handle>",
     "/console/<path:_nowhere>",
 )
 

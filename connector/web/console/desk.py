@@ -23,7 +23,7 @@ from connector.web.errors import REFUSALS, STATUSES, error_body, fault_body
 from schemas.catalog import CATALOG
 
 FILES: Final = Path(__file__).parent / "static"
-PLATFORM_NAMES: Final = {"zapier": "Zapier", "make": "Make", "api": "Plain HTTP"}
+PLATFORM_NAMES: Final = {platform.key: platform.name for platform in PLATFORMS}
 # By what a subscription is kept under: those that carry no trigger's events have names too.
 _TRIGGERS: Final = {
     CARRIER: "Row of a webhook",
