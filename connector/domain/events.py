@@ -52,6 +52,14 @@ class _Looks:
     now: datetime
 
 
+@dataclass(frozen=True)
+class _Rule:
+    """What a trigger tells between two looks, and what it shows while there is nothing to tell."""
+
+    decide: Callable[[Inputs, _Looks], Iterator[Event]]
+    sample: Callable[[Inputs, _Looks], Event]
+
+
 def id_prefix(user_id: str | None) -> str:
     """What the ids of all events of a user begin with, but for tests."""
     return f"{user_id}:"[:_KEPT_CHARACTERS]
@@ -61,28 +69,16 @@ def events_between(
     trigger: str, inputs: Inputs, before: Portrait | None, after: Portrait, now: datetime
 ) -> list[Event]:
     """The events of `trigger` from one look to the next, oldest first; the first look has none."""
-    decide = _DECIDE.get(trigger)
+    rule = _RULES.get(trigger)
     # A later version may know more triggers: this one still keeps what it has paid for.
-    if before is None or is_new_user(before, after) or decide is None:
+    if before is None or is_new_user(before, after) or rule is None:
         return []
-    return list(decide(inputs, _Looks(before, after, now)))
+    return list(rule.decide(inputs, _Looks(before, after, now)))
 
 
 def sample_event(trigger: str, inputs: Inputs, portrait: Portrait, now: datetime) -> Event:
     """An event as it could have happened to this profile: what a form shows before one did."""
-    looks = _Looks(portrait, portrait, now)
-    videos = portrait.row.get("recent_videos") or ()
-    if trigger == "new_video" and videos:
-        return _new_video(looks, videos[0])
-    if trigger == "follower_milestone":
-        counts = [n for n in inputs.get("thresholds") or () if n <= (portrait.followers or 0)]
-        return _milestone(looks, max(counts, default=portrait.followers or 0))
-    if trigger == "stats_snapshot":
-        return _snapshot(looks, inputs.get("frequency") or "daily", portrait.followers)
-    if trigger == "profile_unavailable":
-        return _availability_event(looks)
-    known = [key for key in WATCHED_KEYS[:1] if trigger == "profile_changed"]
-    return _changed(looks, known)
+    return _RULES[trigger].sample(inputs, _Looks(portrait, portrait, now))
 
 
 def as_test(body: Mapping[str, Any], name: str, now: datetime) -> Event:
@@ -123,6 +119,11 @@ def _new_video(looks: _Looks, video: Mapping[str, Any]) -> Event:
     return _event(looks, f"{looks.after.user_id}:{video['id']}", "new_video", **latest)
 
 
+def _sample_video(_inputs: Inputs, looks: _Looks) -> Event:
+    videos = looks.after.row.get("recent_videos") or ()
+    return _new_video(looks, videos[0]) if videos else _changed(looks, [])
+
+
 def _profile_changes(inputs: Inputs, looks: _Looks) -> Iterator[Event]:
     before, after = looks.before, looks.after
     wanted = inputs.get("watched_fields") or WATCHED_KEYS
@@ -147,6 +148,10 @@ def _changed(looks: _Looks, keys: list[str]) -> Event:
     )
 
 
+def _sample_change(_inputs: Inputs, looks: _Looks) -> Event:
+    return _changed(looks, list(WATCHED_KEYS[:1]))
+
+
 def _milestones(inputs: Inputs, looks: _Looks) -> Iterator[Event]:
     low, high = looks.before.followers, looks.after.followers
     if low is None or high is None or looks.after.status == GONE:
@@ -164,6 +169,12 @@ def _milestone(looks: _Looks, count: int) -> Event:
     return _event(looks, event_id, "follower_milestone", milestone=count)
 
 
+def _sample_milestone(inputs: Inputs, looks: _Looks) -> Event:
+    followers = looks.after.followers or 0
+    counts = [n for n in inputs.get("thresholds") or () if n <= followers]
+    return _milestone(looks, max(counts, default=followers))
+
+
 def _snapshots(inputs: Inputs, looks: _Looks) -> Iterator[Event]:
     frequency = inputs.get("frequency") or "daily"
     marked, followers = looks.before.marks.get(frequency, (None, None))
@@ -177,14 +188,18 @@ def _snapshot(looks: _Looks, frequency: str, followers: int | None) -> Event:
     return _event(looks, event_id, "stats_snapshot", **change)
 
 
+def _sample_snapshot(inputs: Inputs, looks: _Looks) -> Event:
+    return _snapshot(looks, inputs.get("frequency") or "daily", looks.after.followers)
+
+
 def _availability(inputs: Inputs, looks: _Looks) -> Iterator[Event]:
     status = looks.after.status
     wanted = inputs.get("statuses") or _STATUS_WORDS.values()
     if looks.before.status != status and _STATUS_WORDS[status] in wanted:
-        yield _availability_event(looks)
+        yield _availability_event(inputs, looks)
 
 
-def _availability_event(looks: _Looks) -> Event:
+def _availability_event(_inputs: Inputs, looks: _Looks) -> Event:
     status = looks.after.status
     happened = f"profile_{_STATUS_WORDS[status]}"
     event_id = f"{looks.after.user_id}:{happened}:{_digest(status)}:{looks.after.number}"
@@ -197,13 +212,13 @@ def _for_console(_inputs: Inputs, looks: _Looks) -> Iterator[Event]:
         yield from decide({}, looks)
 
 
-_DECIDE: Final[Mapping[str, Callable[[Inputs, _Looks], Iterator[Event]]]] = {
-    "new_video": _new_videos,
-    "profile_changed": _profile_changes,
-    "follower_milestone": _milestones,
-    "stats_snapshot": _snapshots,
-    "profile_unavailable": _availability,
-    IN_CONSOLE: _for_console,
+_RULES: Final[Mapping[str, _Rule]] = {
+    "new_video": _Rule(_new_videos, _sample_video),
+    "profile_changed": _Rule(_profile_changes, _sample_change),
+    "follower_milestone": _Rule(_milestones, _sample_milestone),
+    "stats_snapshot": _Rule(_snapshots, _sample_snapshot),
+    "profile_unavailable": _Rule(_availability, _availability_event),
+    IN_CONSOLE: _Rule(_for_console, _sample_change),
 }
 
 
