@@ -11,7 +11,8 @@ class Platform:
     """A way in. `key` is its path, `name` what a person calls it.
 
     `deadline_seconds` is for the whole request and lies below the platform's own limit. `paged` lists
-    are `{items, next_cursor}`; others are bare arrays. A platform that `learns_first` takes the first answer of a trigger for what was there before.
+    are `{items, next_cursor}`; others are bare arrays. A platform that `learns_first` takes the
+    first answer of a trigger for what was there before.
     """
 
     key: str
