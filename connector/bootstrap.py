@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from connector.adapters.store.deliveries import Deliveries
 from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
 from connector.adapters.store.tables import Base as ConnectorBase
 from connector.config import Settings, SettingsError
+from connector.domain.rows import profile_row
 from connector.exports.openapi import openapi_document
 from connector.exports.openapi.responses import Door
 from connector.services.account import describe_account
@@ -40,7 +42,7 @@ from profile_api.migrate import MIGRATIONS as ENDPOINT_TABLES
 from profile_api.services import ProfileService
 from profile_api.services.embedded import RESERVED, SLOW_HANDLE, SLOW_SECONDS, EmbeddedService
 from profile_api.services.http import HTTPService
-from profile_api.services.samples import SAMPLE_HANDLES
+from profile_api.services.samples import DOCUMENTED, SAMPLE_HANDLES
 from profile_api.store import Store
 from profile_api.tables import Base as EndpointBase
 from schemas.catalog import CATALOG, Catalog
@@ -190,6 +192,13 @@ def reserved_handles() -> Iterator[tuple[str, str]]:
 def sample_handles() -> tuple[str, ...]:
     """Handles with a fixed sample each, one for every way in which real answers differ."""
     return SAMPLE_HANDLES
+
+
+def sample_answer() -> dict[str, Any]:
+    """What looking up the first sample handle on Zapier answered once."""
+    handle = SAMPLE_HANDLES[0]
+    fetched_at = datetime(2026, 11, 24, 3, 15, 24, tzinfo=UTC)
+    return profile_row(DOCUMENTED, handle=handle, request_source="ZAPIER", fetched_at=fetched_at)
 
 
 def test_key(settings: Settings) -> str | None:

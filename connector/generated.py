@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Final
 
 from connector import __version__, bootstrap, config
+from connector.domain.platforms import PLATFORMS
 from connector.exports.documents import (
     catalog_table,
     fields_table,
     inputs_table,
     keys_list,
     mapping_table,
+    platforms_table,
     render_document,
     steps_table,
     table,
@@ -48,6 +50,8 @@ EXAMPLE_BASE_URL: Final = "https://connector.example.com"
 def document_tables(catalog: Catalog) -> dict[str, str]:
     """Each table of the documents by the name of its marker."""
     return {
+        "answer": f"```json\n{json.dumps(bootstrap.sample_answer(), indent=2)}\n```",
+        "platforms": platforms_table(PLATFORMS),
         "catalog": catalog_table(catalog),
         "inputs": inputs_table(catalog, name=lambda step: f"`{step.key}`"),
         "fields": fields_table(catalog.actions[0].output),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from marshmallow import Schema
 
+from connector.domain.platforms import Platform
 from schemas import fields
 from schemas.catalog import Action, Catalog
 from schemas.fields import declared_fields, help_of, label_of, line_items
@@ -45,6 +46,23 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def _cell(value: object) -> str:
     return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def platforms_table(platforms: Iterable[Platform]) -> str:
+    """The ways in, and what differs between them."""
+    return table(
+        ("`{platform}`", "for", "look-ups recorded as", "answers within", "lists"),
+        (
+            (
+                f"`{p.key}`",
+                p.name,
+                f"`{p.request_source}`",
+                f"{p.deadline_seconds:g} s",
+                "`{items, next_cursor}`" if p.paged else "bare",
+            )
+            for p in platforms
+        ),
+    )
 
 
 def fields_table(schema: type[Schema]) -> str:
