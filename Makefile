@@ -50,8 +50,9 @@ platforms: .venv/installed ## write again what is generated from the catalog
 
 # What tests run beside Python and its packages. Debian keeps PostgreSQL's programs out of PATH.
 tools:
-	@for tool in curl chromium redis-server; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	@for tool in curl chromium redis-server caddy; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
 	{ command -v postgres || ls /usr/lib/postgresql/*/bin/postgres; } >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	command -v systemd-analyze >/dev/null || missing="$$missing systemd"; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; \

@@ -1,4 +1,4 @@
-"""Commands for an operator: serve, work, migrate, copy-database, keys, deliveries, webhooks, export."""
+"""Commands for an operator, from `check` to `export`; each says itself what it does."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from connector import bootstrap
 from connector.adapters.crypto import new_encryption_key
 from connector.config import Settings, SettingsError
 from connector.domain.deliveries import DEAD, DELIVERED, PENDING
+from connector.findings import Level
 from connector.generated import KINDS, generated_files, removals
 from connector.serve import serve_until_stopped
 from connector.webhook_commands import webhooks
@@ -53,6 +55,18 @@ def copy_database(settings: Settings, source: str) -> None:
     except SettingsError as exc:
         raise click.ClickException(str(exc)) from exc
     click.echo(f"{copied} rows were copied.")
+
+
+@cli.command()
+@click.pass_obj
+def check(settings: Settings) -> None:
+    """Say what is wrong or unsafe about this deployment, and what to do; end with 1 on errors."""
+    found = bootstrap.checked(settings, os.environ)
+    for level, group in groupby(found, key=lambda finding: finding.level):
+        click.secho(level.value, bold=True)
+        for finding in group:
+            click.echo(f"  {finding.sentence}")
+    sys.exit(any(finding.level is Level.ERROR for finding in found))
 
 
 @cli.command()

@@ -28,6 +28,8 @@ from connector.config import Settings, SettingsError
 from connector.domain.rows import profile_row
 from connector.exports.openapi import openapi_document
 from connector.exports.openapi.responses import Door
+from connector.facts import gather
+from connector.findings import Finding, findings
 from connector.services.account import describe_account
 from connector.services.handlers import BATCHES, LOOK_UPS, SUBSCRIPTIONS, USAGE, WEBHOOKS, Handlers
 from connector.services.universal import call_api
@@ -156,6 +158,18 @@ def _source(url: str) -> Engine:
     except SettingsError as exc:
         reason = str(exc).replace("The setting DATABASE_URL", "The address after --from")
         raise SettingsError(reason) from exc
+
+
+def checked(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
+    """What is wrong or unsafe about a deployment with these settings."""
+    facts = gather(
+        settings,
+        environ,
+        open_database=partial(_engine, settings, must_exist=True),
+        problem=_database_problem,
+        clock=SystemClock(),
+    )
+    return findings(settings, facts)
 
 
 def make_worker(settings: Settings) -> Worker:

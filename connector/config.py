@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from importlib.util import find_spec
-from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Any
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from marshmallow import Schema, ValidationError, validate
@@ -306,14 +306,27 @@ class Settings:
         """Look-ups that one web process can hold at a time."""
         return self.web_worker_connections if self.on_gevent else self.web_threads
 
+    @property
+    def upstream(self) -> str | None:
+        """Address of whoever is paid for look-ups; null for sample data."""
+        return self.profile_api_url or self.profile_service_url
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether all stays on this machine: who answers look-ups, and the address that callers know.
+
+        With sample data nothing is at stake either.
+        """
+        if not self.is_live:
+            return True
+        return _is_loopback(self.upstream) and _is_loopback(
+            self.connector_base_url or f"http://{self.netloc}"
+        )
+
     def check_live(self) -> None:
-        """Raises `SettingsError` where keys would be kept without a key to seal them."""
-        if (self.is_live or self.on_postgresql) and not self.connector_encryption_keys:
-            raise SettingsError(
-                "The setting CONNECTOR_ENCRYPTION_KEYS is missing: it seals the API keys of those"
-                " who watch profiles. Make one with 'python -m connector new-encryption-key', and"
-                " keep it."
-            )
+        """Raises `SettingsError` with every reason not to start with these settings."""
+        if reasons := list(refusals(self)):
+            raise SettingsError("\n".join(reasons))
 
     def _check_together(self) -> None:
         if self.connector_broker_url and not self.on_postgresql:
@@ -344,6 +357,44 @@ class Settings:
             raise SettingsError(_sentence(exc)) from exc
         settings._check_together()
         return settings
+
+
+UNSAFE: Final[tuple[tuple[Callable[[Settings], bool], str], ...]] = (
+    (
+        lambda s: (s.is_live or s.on_postgresql) and not s.connector_encryption_keys,
+        "The setting CONNECTOR_ENCRYPTION_KEYS is missing: it seals the API keys of those"
+        " who watch profiles. Make one with 'python -m connector new-encryption-key', and"
+        " keep it.",
+    ),
+    (
+        lambda s: not s.is_trial and not _is_private(s.connector_base_url),
+        "The setting CONNECTOR_BASE_URL is unsafe: it begins with http://, so API keys and secret"
+        " addresses would travel in the clear. Put TLS in front, and begin it with https://.",
+    ),
+    (
+        lambda s: not s.is_trial and s.connector_allow_local_callbacks,
+        "The setting CONNECTOR_ALLOW_LOCAL_CALLBACKS is unsafe: whoever subscribes could reach this"
+        " machine's own services. Leave it out; it is for trials with all on one machine.",
+    ),
+)
+"""What web server and worker refuse to start with: when it holds, and what to do."""
+
+
+def refusals(settings: Settings) -> Iterator[str]:
+    """Why these settings are unsafe, as sentences."""
+    return (sentence for holds, sentence in UNSAFE if holds(settings))
+
+
+def _is_private(base_url: str | None) -> bool:
+    return urlsplit(base_url or "").scheme != "http" or _is_loopback(base_url)
+
+
+def _is_loopback(url: str | None) -> bool:
+    host = urlsplit(url or "").hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def documented() -> Iterator[tuple[str, str, str]]:

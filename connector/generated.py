@@ -20,6 +20,7 @@ from connector.exports.documents import (
     steps_table,
     table,
 )
+from connector.exports.heroku import render_heroku
 from connector.exports.make import make_label, render_make
 from connector.exports.make_promises import lost_in
 from connector.exports.zapier import render_zapier
@@ -106,7 +107,8 @@ def _platform_tables(
 
 def _documents(root: Path, catalog: Catalog) -> dict[str, str]:
     tables = document_tables(catalog)
-    return {name: render_document((root / name).read_text("utf-8"), tables) for name in DOCUMENTS}
+    files = {name: render_document((root / name).read_text("utf-8"), tables) for name in DOCUMENTS}
+    return files | render_heroku({name: text for name, _, text in config.documented()})
 
 
 def _zapier(_root: Path, catalog: Catalog) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from datetime import datetime
 from threading import Lock
 from typing import Any, Final
 
@@ -83,6 +84,15 @@ def is_new(session: Connection, statement: Executable) -> bool:
     except IntegrityError:
         return False
     return True
+
+
+def clock_of(engine: Engine) -> datetime | None:
+    """What time it is on the server, aware; null for SQLite, which has no clock of its own."""
+    if engine.dialect.name != "postgresql":
+        return None
+    with reading(engine) as session:
+        there: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+        return there
 
 
 def without_password(text: str, url: str) -> str:

@@ -49,6 +49,8 @@ class Migrations:
                 current = self._current(connection)
         except SQLAlchemyError as exc:
             return f"The database can't be reached ({type(exc).__name__}); check DATABASE_URL."
+        if current and current > self.newest():
+            return "A newer version migrated the database; run that version, or restore a backup."
         if current != self.newest():
             return "The database is not migrated; run 'python -m connector migrate'."
         return None

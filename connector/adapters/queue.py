@@ -18,6 +18,7 @@ from typing import Any, Final, get_args
 from celery import Celery
 from celery.worker import WorkController, state
 from kombu.exceptions import KombuError
+from redis import Redis
 from redis.exceptions import RedisError
 
 from connector.domain.ports import Clock, Due
@@ -57,6 +58,15 @@ _SETTINGS: Final[dict[str, Any]] = {
     # Only such are stopped as are acknowledged late, which none is; the alternative warns.
     "worker_cancel_long_running_tasks_on_connection_loss": True,
 }
+
+
+def answers(url: str) -> bool:
+    """Whether the broker takes what is sent to it; asked once, within seconds."""
+    try:
+        with Redis.from_url(url, socket_connect_timeout=2, socket_timeout=2, retry=None) as broker:
+            return bool(broker.ping())
+    except (RedisError, OSError):
+        return False
 
 
 class Queue:

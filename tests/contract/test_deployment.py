@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -15,13 +16,15 @@ import yaml
 
 from connector.adapters.crypto import new_encryption_key
 from connector.config import Settings, documented
+from connector.findings import HEROKU, Facts, Level, findings
 from connector.serve import PARTS
-from tests.running import ROOT, clean_environment
+from tests.running import ROOT, Server, clean_environment, free_port
 
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
+UNITS = [ROOT / "deploy" / name for name in ("connector.service", "connector-worker.service")]
 
 
 def procfile() -> dict[str, str]:
@@ -35,7 +38,7 @@ def test_compose_runs_what_the_procfile_runs() -> None:
     wanted = procfile()
     web = wanted["web"].replace("--bind 0.0.0.0:$PORT ", "")
     assert commands == {"migrate": wanted["release"], "web": web, "worker": wanted["worker"]}
-    assert re.findall(r"CMD (.*)", DOCKERFILE) == [str(web.split()).replace("'", '"')]
+    assert re.findall(r"^CMD (.*)", DOCKERFILE, re.M) == [str(web.split()).replace("'", '"')]
     assert SERVICES["worker"]["deploy"]["replicas"] == 2
 
 
@@ -87,7 +90,7 @@ def test_compose_sets_what_the_connector_reads(name: str) -> None:
 def test_compose_starts_nothing_before_its_tables_are_there() -> None:
     for name, service in SERVICES.items():
         for other, needs in service.get("depends_on", {}).items():
-            ends = "build" in SERVICES[other]
+            ends = SERVICES[other].get("restart") == "no"
             wanted = "service_completed_successfully" if ends else "service_healthy"
             assert needs["condition"] == wanted, (name, other)
     assert {name: list(service["depends_on"]) for name, service in OURS.items()} == {
@@ -119,4 +122,79 @@ def test_image_holds_all_that_its_commands_need(tmp_path: Path) -> None:
             check=False,
         )
         assert result.returncode == 0, result.stderr
-    assert re.findall(r"^USER (.*)", DOCKERFILE, re.M) == ["connector"]
+    (user,) = re.findall(r"^USER (.*)", DOCKERFILE, re.M)
+    assert f"useradd --system --uid {user} connector" in DOCKERFILE
+
+
+def test_dockerfile_pleases_its_linter() -> None:
+    linter = Path(sys.executable).with_name("hadolint")
+    result = subprocess.run(
+        [linter, ROOT / "Dockerfile"], capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stdout) == (0, "")
+
+
+def test_image_knows_whether_it_serves(server: Server) -> None:
+    """Its health check, run as it is: well on a port that serves, ill on one that doesn't."""
+    (words,) = re.findall(r"^HEALTHCHECK .*?CMD (\[.*?\])$", DOCKERFILE, re.M | re.S)
+    command = [sys.executable, *json.loads(words)[1:]]
+    for port, ends in ((server.url.rpartition(":")[2], 0), (str(free_port()), 1)):
+        result = subprocess.run(
+            command, env=clean_environment(PORT=port), capture_output=True, check=False
+        )
+        assert result.returncode == ends, result.stderr
+
+
+def test_every_host_has_the_same_python() -> None:
+    """Heroku reads it from a file, the image says it; the newest would be whatever it is that day."""
+    version = (ROOT / ".python-version").read_text("utf-8").strip()
+    assert re.findall(r"^FROM (.*)", DOCKERFILE, re.M) == [f"python:{version}-slim"]
+
+
+def test_heroku_runs_what_the_procfile_runs_with_settings_that_there_are() -> None:
+    app = json.loads((ROOT / "app.json").read_text("utf-8"))
+    assert set(app["formation"]) == set(procfile()) - {"release"}
+    given = {name: said["value"] for name, said in app["env"].items() if "value" in said}
+    needed = {name for name, said in app["env"].items() if said.get("required")}
+    assert needed == {"CONNECTOR_ENCRYPTION_KEYS", "CONNECTOR_BASE_URL"}
+    owner = {
+        "CONNECTOR_ENCRYPTION_KEYS": new_encryption_key(),
+        "CONNECTOR_BASE_URL": "https://connector.example.com",
+        # Of the add-on.
+        "DATABASE_URL": "postgres://u:p@h/d",
+    }
+    facts = Facts(variables=frozenset({HEROKU, *given, *owner}), open_files=10_000)
+    found = findings(Settings.from_env(given | owner), facts)
+    assert [f.sentence for f in found if f.level is not Level.FINE] == []
+
+
+def test_units_are_what_systemd_takes_and_give_little_away(tmp_path: Path) -> None:
+    """Both are shut in alike; a stop waits longer than gunicorn does."""
+    for unit in UNITS:
+        text = unit.read_text("utf-8")
+        (tmp_path / unit.name).write_text(text.replace("/srv/connector/.venv", sys.prefix))
+    checked = subprocess.run(
+        ["systemd-analyze", "verify", *(tmp_path / unit.name for unit in UNITS)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (checked.returncode, checked.stderr) == (0, "")
+    shut = [unit.read_text("utf-8").partition("# What it may do")[2] for unit in UNITS]
+    assert shut[0] == shut[1]
+    # Of 10.0; what is left is the network, which it is there for.
+    weighed = ["systemd-analyze", "security", "--offline=true", "--threshold=15", UNITS[0]]
+    subprocess.run(weighed, stdout=subprocess.DEVNULL, check=True)
+    for unit in UNITS:
+        (stop,) = re.findall(r"^TimeoutStopSec=(\d+)$", unit.read_text("utf-8"), re.M)
+        assert int(stop) > Settings().web_graceful_timeout_seconds
+
+
+def test_units_run_what_the_procfile_runs() -> None:
+    """But that the settings say where to listen, as Caddy stands in front."""
+    wanted = procfile()
+    started = [
+        re.findall(r"^ExecStart=/srv/connector/.venv/bin/(.*)$", unit.read_text("utf-8"), re.M)
+        for unit in UNITS
+    ]
+    assert started == [[wanted["web"].replace("--bind 0.0.0.0:$PORT ", "")], [wanted["worker"]]]

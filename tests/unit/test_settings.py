@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector.config import Settings, SettingsError, documented
+from connector.config import Settings, SettingsError, documented, refusals
 
 
 def test_nothing_has_to_be_set() -> None:
@@ -107,6 +107,48 @@ def test_class_of_worker_says_what_limits_lookups(worker_class: str, lookups: in
     few = {"WEB_WORKER_CLASS": worker_class, "WEB_WORKER_CONNECTIONS": "400"}
     given = few if worker_class == "gevent" else {"WEB_WORKER_CLASS": worker_class}
     assert Settings.from_env(given).web_lookups == lookups
+
+
+KEYS = {"CONNECTOR_ENCRYPTION_KEYS": "SgzyCyNw8b6ZEEqEcvzvuUGsCXiWwI_PzhLs9xGGYNk="}
+LOCAL = {**KEYS, "CONNECTOR_ALLOW_LOCAL_CALLBACKS": "true"}
+HERE, HOSTED = "http://127.0.0.1:9", "https://api.example.com"
+
+
+@pytest.mark.parametrize(
+    ("given", "unsafe"),
+    [
+        ({}, []),
+        ({"CONNECTOR_ALLOW_LOCAL_CALLBACKS": "true"}, []),
+        ({**LOCAL, "PROFILE_API_URL": HERE}, []),
+        ({**LOCAL, "PROFILE_API_URL": HERE, "CONNECTOR_BASE_URL": "http://localhost:8000"}, []),
+        ({**KEYS, "PROFILE_API_URL": HOSTED, "CONNECTOR_BASE_URL": "HTTPS://c.example.com"}, []),
+        ({**KEYS, "PROFILE_API_URL": HOSTED}, []),
+        ({"PROFILE_API_URL": HERE}, ["CONNECTOR_ENCRYPTION_KEYS"]),
+        ({"DATABASE_URL": "postgres://u:p@h/d"}, ["CONNECTOR_ENCRYPTION_KEYS"]),
+        ({**LOCAL, "PROFILE_API_URL": HOSTED}, ["CONNECTOR_ALLOW_LOCAL_CALLBACKS"]),
+        ({**LOCAL, "PROFILE_SERVICE_KEY": "x"}, ["CONNECTOR_ALLOW_LOCAL_CALLBACKS"]),
+        (
+            {**LOCAL, "PROFILE_SERVICE_URL": HERE, "HOST": "0.0.0.0"},
+            ["CONNECTOR_ALLOW_LOCAL_CALLBACKS"],
+        ),
+        (
+            {**LOCAL, "PROFILE_API_URL": HERE, "CONNECTOR_BASE_URL": "http://c.example.com"},
+            ["CONNECTOR_BASE_URL", "CONNECTOR_ALLOW_LOCAL_CALLBACKS"],
+        ),
+    ],
+    ids=str,
+)
+def test_unsafe_settings_refuse_a_start_unless_all_stays_on_this_machine(
+    given: dict[str, str], unsafe: list[str]
+) -> None:
+    """A trial has its upstream and its public address on this machine; all else is somebody's money."""
+    settings = Settings.from_env(given)
+    assert [sentence.split()[2] for sentence in refusals(settings)] == unsafe
+    if unsafe:
+        with pytest.raises(SettingsError, match=f"^The setting {unsafe[0]} is "):
+            settings.check_live()
+    else:
+        settings.check_live()
 
 
 @pytest.mark.parametrize(
