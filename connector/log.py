@@ -63,30 +63,32 @@ class Lines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Called by the library, which would show the arguments of a record that can't be written."""
-        method = record.levelname.lower()
         try:
-            return str(self._render(None, method, _told(record, method)))
+            told = _told(record)
         except Exception as exc:  # noqa: BLE001  # whatever it is, the log must not end what it tells of
-            problem = f"a line could not be written: {type(exc).__name__}"
-            template = masked_line(str(record.msg))
-            fields = {"level": method, "logger": record.name, "template": template}
-            told = _stamped(None, method, {"event": problem, **fields})
-            return str(self._render(None, method, told))
+            told = _head(record, f"a line could not be written: {type(exc).__name__}")
+            told["template"] = masked_line(str(record.msg))
+        return str(self._render(None, record.levelname.lower(), told))
 
 
-def _told(record: logging.LogRecord, method: str) -> EventDict:
+def _told(record: logging.LogRecord) -> EventDict:
     """What a line holds: the only way to the log, and so the one place where secrets end."""
-    told: EventDict = _stamped(None, method, {})
-    told.update(level=method, logger=record.name, event=_redacted(record.getMessage()))
-    # Harmless already, and never the same.
-    if current := request_id():
-        told["request_id"] = current
+    told = _head(record, record.getMessage())
     given: EventDict = {"_record": record, "exc_info": record.exc_info}
-    fields = format_exc_info(None, method, _with_extra(logging.root, method, given))
+    fields = format_exc_info(None, "", _with_extra(logging.root, "", given))
     del fields["_record"]
     for name, value in fields.items():
         told.setdefault(name, HIDDEN if _is_secret_name(name) else _redacted(value))
     return told
+
+
+def _head(record: logging.LogRecord, event: str) -> EventDict:
+    head: EventDict = _stamped(None, "", {})
+    head.update(level=record.levelname.lower(), logger=record.name, event=_redacted(event))
+    # Harmless already, and never the same.
+    if current := request_id():
+        head["request_id"] = current
+    return head
 
 
 def _redacted(value: Any) -> Any:
