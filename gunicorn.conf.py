@@ -8,12 +8,16 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from connector.config import Settings, SettingsError
+from connector.log import start_log
 
 try:
     settings = Settings.from_env(os.environ)
     settings.check_live()
 except SettingsError as exc:
     sys.exit(str(exc))
+
+# Before anything is said, in a process that may never load the application.
+start_log(settings.log_level)
 
 bind = settings.netloc
 # The interpreter computes on one core, so each has a process.
@@ -35,6 +39,8 @@ keepalive = settings.web_keepalive_seconds
 backlog = settings.web_backlog
 # Longer than the longest deadline of a platform: a look-up in flight is drained, not cut.
 graceful_timeout = settings.web_graceful_timeout_seconds
+# Among the lines of the application, and like them.
+logger_class = "connector.web.worker.ServerLog"
 # The application logs each request without its query; gunicorn's own lines would repeat it.
 accesslog = None
 # Its debug lines hold raw paths, in which people have put keys.

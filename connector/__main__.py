@@ -17,6 +17,7 @@ from connector.config import Settings, SettingsError
 from connector.domain.deliveries import DEAD, DELIVERED, PENDING
 from connector.findings import Level
 from connector.generated import KINDS, generated_files, removals
+from connector.log import start_log
 from connector.serve import serve_until_stopped
 from connector.webhook_commands import webhooks
 
@@ -29,6 +30,7 @@ def cli(context: click.Context) -> None:
         context.obj = Settings.from_env(os.environ)
     except SettingsError as exc:
         raise click.ClickException(str(exc)) from exc
+    start_log(context.obj.log_level)
     bootstrap.prepare_operator_commands(context, context.obj)
 
 
@@ -92,7 +94,6 @@ def work(settings: Settings) -> None:
         raise click.ClickException(str(exc)) from exc
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: worker.stop())
-    click.echo(f"Worker {worker.name} is at work.", err=True)
     worker.run()
 
 

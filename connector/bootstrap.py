@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -30,6 +29,7 @@ from connector.exports.openapi import openapi_document
 from connector.exports.openapi.responses import Door
 from connector.facts import gather
 from connector.findings import Finding, findings
+from connector.log import start_log
 from connector.services.account import describe_account
 from connector.services.handlers import BATCHES, LOOK_UPS, SUBSCRIPTIONS, USAGE, WEBHOOKS, Handlers
 from connector.services.universal import call_api
@@ -52,7 +52,6 @@ from wire.body import whole_bodies
 from wire.copying import NotEmpty, copy_rows
 from wire.database import open_engine, without_password
 from wire.http import new_session
-from wire.lines import LinesHandler
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -66,7 +65,7 @@ _TABLES = (ENDPOINT_TABLES, CONNECTOR_TABLES)
 def build(environ: Mapping[str, str]) -> WSGIApplication:
     """The whole product as one WSGI application: the connector and, unless turned off, the endpoint."""
     settings = Settings.from_env(environ)
-    _start_log(settings)
+    start_log(settings.log_level)
     session = new_session(pool_size=settings.web_lookups)
     engine = _engine(settings)
     if settings.profile_api_url:
@@ -74,21 +73,6 @@ def build(environ: Mapping[str, str]) -> WSGIApplication:
     endpoint = _endpoint(settings, engine, session)
     session.mount(_EMBEDDED_HOST, WSGIAdapter(endpoint))
     return _guarded(_either(_connector(settings, session, engine, _EMBEDDED_HOST), endpoint))
-
-
-def _start_log(settings: Settings) -> None:
-    logging.basicConfig(
-        level=settings.log_level,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        handlers=[LinesHandler()],
-    )
-    # It reports at every readiness check that it looked.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    # At DEBUG it writes whole addresses, and a callback's address is a secret.
-    logging.getLogger("urllib3").setLevel(logging.INFO)
-    # It writes two lines for each wake-up.
-    for name in ("celery", "kombu"):
-        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def published_document(catalog: Catalog, *, with_endpoint: bool) -> dict[str, Any]:
@@ -174,7 +158,7 @@ def checked(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
 
 def make_worker(settings: Settings) -> Worker:
     """A worker on this database, in front of the same upstream as the connector."""
-    _start_log(settings)
+    start_log(settings.log_level)
     return open_watching(settings).worker(settings.worker_threads)
 
 

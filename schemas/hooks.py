@@ -122,6 +122,11 @@ class DeliveryRow(Schema):
         WholeNumber, label="Last status", sample=200, help="What the receiver answered last.",
     )
     last_error = field(Text, label="Last error", sample=None, help="What went wrong last.")
+    request_id = field(
+        Text, label="Request ID", sample="2b1f0c9e6a5d4e7f8a9b0c1d2e3f4a5b",
+        help="Names, in the log, the request or the look that it follows from; it is sent with it as"
+        " `X-Request-ID`.",
+    )
 
 
 class Attempt(Schema):

@@ -180,6 +180,10 @@ class _JobTail(Schema):
     ended_at = field(
         Timestamp, label="Ended at", sample=SAMPLE_FETCHED_AT, help="When its last row ended.",
     )
+    request_id = field(
+        Text, label="Request ID", sample="2b1f0c9e6a5d4e7f8a9b0c1d2e3f4a5b",
+        help="Names the request that started it in the log.",
+    )
     profiles = field(
         Items,
         label="Profiles", of=BatchRow, sample=[sample_of(BatchRow)],

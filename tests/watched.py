@@ -32,6 +32,7 @@ from connector.domain.deliveries import ClaimedDelivery, Outcome
 from connector.domain.errors import ConnectorError, ProfileNotFound
 from connector.domain.platforms import PLATFORMS
 from connector.domain.ports import Due
+from connector.domain.trace import request_id
 from connector.services.batching import Batcher
 from connector.services.calls import Calls
 from connector.services.delivering import Courier
@@ -73,14 +74,16 @@ class ToldClock:
 
 @dataclass
 class ToldProfiles:
-    """An upstream that answers what it is told, and remembers what it was asked."""
+    """An upstream that answers what it is told, and remembers what it was asked, and under which id."""
 
     answers: dict[str, Payload | ConnectorError] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
     bad_keys: dict[str, ConnectorError] = field(default_factory=dict)
+    under: dict[str, str | None] = field(default_factory=dict)
 
     def call(self, body: Mapping[str, Any], *, api_key: str, deadline: Deadline) -> Answer:
         self.asked.append((body["handle"], body["requestSource"]))
+        self.under[body["handle"]] = request_id()
         if api_key in self.bad_keys:
             raise self.bad_keys[api_key]
         answer = self.answers.get(body["handle"], ProfileNotFound())
@@ -101,6 +104,7 @@ class Sent:
     target_url: str
     body: Payload
     webhook_id: str
+    under: str | None
 
 
 @dataclass
@@ -122,7 +126,7 @@ class ToldReceivers:
         now: datetime,
     ) -> Outcome:
         assert secrets
-        self.sent.append(Sent(target_url, json.loads(body), webhook_id))
+        self.sent.append(Sent(target_url, json.loads(body), webhook_id, request_id()))
         self.clock.sleep(self.takes_seconds)
         return self.answers.get(target_url, Outcome(200))
 

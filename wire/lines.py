@@ -6,7 +6,7 @@ import logging
 import os
 from typing import Final
 
-_STDERR: Final = 2
+STDERR: Final = 2
 
 
 class LinesHandler(logging.Handler):
@@ -32,6 +32,6 @@ class LinesHandler(logging.Handler):
         try:
             line = f"{self.format(record)}\n".encode("utf-8", "backslashreplace")
             while line:
-                line = line[os.write(_STDERR, line) :]
+                line = line[os.write(STDERR, line) :]
         except Exception:  # noqa: BLE001  # the library's own way: a log must not end what it tells of
             self.handleError(record)

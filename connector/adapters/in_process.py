@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextvars import copy_context
 from io import BytesIO
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,7 @@ class WSGIAdapter(BaseAdapter):
                 outcome.put(exc)
 
         # A daemon: an application that hangs must neither hold its caller nor the shutdown.
-        threading.Thread(target=work, daemon=True).start()
+        threading.Thread(target=copy_context().run, args=(work,), daemon=True).start()
         try:
             answer = outcome.get(timeout=timeout.total)
         except Empty as exc:

@@ -24,6 +24,7 @@ from connector.domain.errors import (
     UpstreamUnavailable,
 )
 from connector.domain.ports import Clock
+from connector.domain.trace import outgoing
 from wire.http import (
     ExchangeError,
     NotSent,
@@ -101,9 +102,8 @@ class ProfileClient:
             raise UpstreamUnavailable("The profile API can't be reached.") from exc
 
     def _send(self, body: Mapping[str, Any], api_key: str, deadline: Deadline) -> Reply:
-        request = requests.Request(
-            "POST", self._url, json=body, headers={"Authorization": f"Bearer {api_key}"}
-        )
+        headers = {"Authorization": f"Bearer {api_key}", **outgoing()}
+        request = requests.Request("POST", self._url, json=body, headers=headers)
         try:
             return exchange(
                 self._session,

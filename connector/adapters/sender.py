@@ -14,6 +14,7 @@ import requests
 from standardwebhooks import Webhook
 
 from connector.domain.deliveries import Outcome, beginning_of
+from connector.domain.trace import outgoing
 from wire.http import ExchangeError, Forbidden, NotSent, TimedOut, exchange, retry_after_seconds
 
 DEADLINE_SECONDS: Final = 15.0
@@ -52,6 +53,7 @@ class WebhookSender:
                 "webhook-id": webhook_id,
                 "webhook-timestamp": str(int(now.timestamp())),
                 "webhook-signature": " ".join(signatures),
+                **outgoing(),
             },
         )
         try:

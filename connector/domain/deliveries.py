@@ -76,6 +76,7 @@ class ClaimedDelivery:
     attempt: int
     first_failure_at: datetime | None
     rotated_at: datetime | None = None
+    request_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ class DeliveryState:
     due_at: datetime
     last_status: int | None
     last_error: str | None
+    request_id: str | None
 
 
 @dataclass(frozen=True)

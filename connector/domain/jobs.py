@@ -117,6 +117,7 @@ class Task:
     handle: str
     max_age_seconds: int
     attempt: int
+    request_id: str | None
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,7 @@ class Job:
     created_at: datetime
     reason: str | None = None
     ended_at: datetime | None = None
+    request_id: str | None = None
 
     @property
     def total(self) -> int:
@@ -208,6 +210,7 @@ def shown_job(
             "secret": secret,
             "created_at": job.created_at,
             "ended_at": job.ended_at,
+            "request_id": job.request_id,
         }
     )
     return shown | {"profiles": list(rows) if fits(rows) else []}

@@ -38,12 +38,29 @@ _KEY: Final = re.compile(
     rf"|(?<![A-Za-z0-9])(?:sk|wh)_{_KEY_CHARACTER}+"
     rf"|(?:sk|wh)_{_KEY_CHARACTER}{{16,}}"
 )
+# Also in JSON that stands in JSON, and in an address.
+_ADDRESS: Final = re.compile(
+    r"\b[a-z][a-z0-9+.-]{1,20}(?::|%3a)(?:\\{0,7}(?:/|%2f)){2}[^\s\"'<>]+", re.I
+)
+# As urllib3 tells what it asked for.
+_PATH: Final = re.compile(r"(url: )/[^\s\"'<>]+", re.I)
+_SECRET_NAME: Final = re.compile("|".join(_NAMES), re.I)
 
 
 def masked(text: str) -> str:
     """`text` with keys, tokens and the values of names such as `password` as `***`."""
     named = "".join(_without_values(text))
     return _KEY.sub(HIDDEN, _BEARER.sub(rf"\1{HIDDEN}", named))
+
+
+def masked_line(text: str) -> str:
+    """`text` for a log: as `masked`, and addresses as `masked_address`, but for a mere host."""
+    return _PATH.sub(rf"\1{_UNKNOWN}", _ADDRESS.sub(_masked_found, masked(text)))
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a value of this name is none to be shown, whatever it looks like."""
+    return _SECRET_NAME.search(name) is not None
 
 
 def masked_address(url: str) -> str:
@@ -57,6 +74,11 @@ def masked_address(url: str) -> str:
     front = f"{parts.scheme}://{parts.netloc}"
     behind = url[len(front) :].lstrip("/")
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/{_UNKNOWN}{behind[-_SHOWN:]}"
+
+
+def _masked_found(address: re.Match[str]) -> str:
+    url = address[0]
+    return url if url.count("/") == 2 and not re.search(r"[@?#%\\]", url) else masked_address(url)
 
 
 def _without_values(text: str) -> Iterator[str]:

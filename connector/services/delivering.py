@@ -11,9 +11,10 @@ from typing import Final
 
 from connector.domain.deliveries import ClaimedDelivery, Outcome, judge, signing
 from connector.domain.errors import InvalidInput, Unreadable
-from connector.domain.masking import HIDDEN, masked
+from connector.domain.masking import HIDDEN, masked, masked_address
 from connector.domain.ports import Clock, DeliveryStore, Sender, Vault
 from connector.domain.targets import checked_target
+from connector.domain.trace import under
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +35,28 @@ class Courier:
 
     def deliver(self, delivery: ClaimedDelivery) -> None:
         """One try. Completed only after it, so that a crash in between tries again, with the same id."""
+        with under(delivery.request_id):
+            self._deliver(delivery)
+
+    def _deliver(self, delivery: ClaimedDelivery) -> None:
         began = self.clock.monotonic()
         outcome = self._outcome(delivery)
         milliseconds = round(1000 * (self.clock.monotonic() - began))
         now = self.clock.now()
         verdict = judge(delivery, outcome, now, random=self.random)
+        # Said before it is kept: what was sent was sent, also where its claim was lost.
+        log.info(
+            "delivery tried",
+            extra={
+                "delivery_id": delivery.sequence,
+                "outcome": verdict.state,
+                "status": outcome.status,
+                "problem": outcome.error,
+                "milliseconds": milliseconds,
+                "attempt": delivery.attempt + 1,
+                "target": masked_address(delivery.target_url),
+            },
+        )
         self.store.complete(delivery, outcome, verdict, now, milliseconds=milliseconds)
 
     def _outcome(self, delivery: ClaimedDelivery) -> Outcome:
@@ -59,7 +77,7 @@ class Courier:
         except Unreadable:
             return Outcome(None, "The stored signing secret can't be read any more.")
         except Exception:
-            log.exception("delivery %s failed", delivery.sequence)
+            log.exception("delivery failed", extra={"delivery_id": delivery.sequence})
             return Outcome(None, "The try failed unexpectedly.")
 
 

@@ -31,6 +31,7 @@ from connector.domain.jobs import (
 from connector.domain.ports import Clock, JobStore, SubscriptionStore, Wakeups, WorkerStore
 from connector.domain.subscriptions import Terms
 from connector.domain.targets import checked_target
+from connector.domain.trace import request_id
 from connector.services.batching import Batcher
 from connector.services.hooks import new_secret
 from connector.services.subscribing import Subscribing
@@ -181,7 +182,9 @@ class Jobs:
         now = self.clock.now()
         failed = sum(row.ended is not None for row in rows)
         counts = {PENDING: len(rows) - failed, FAILED: failed}
-        job = Job(None, caller.platform.key, DRY_RUN, counts, 0, created_at=now)
+        job = Job(
+            None, caller.platform.key, DRY_RUN, counts, 0, created_at=now, request_id=request_id()
+        )
         return Result(shown_job(job, now), None)
 
     def _look(self, tasks: Sequence[Task], caller: Caller) -> None:

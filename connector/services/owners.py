@@ -38,11 +38,11 @@ def owner_of(
     return Caller(platform, Deadline(seconds, clock.monotonic), vault.open(work.sealed_key))
 
 
-def as_error(exc: Exception, what: str) -> ConnectorError:
-    """Whatever went wrong with a look-up for `what`, as one of our errors."""
+def as_error(exc: Exception) -> ConnectorError:
+    """Whatever went wrong with a look-up, as one of our errors."""
     if isinstance(exc, ConnectorError):
         return exc
     if isinstance(exc, Unreadable):
         return InvalidApiKey(_UNREADABLE)
-    log.error("looking up for %s failed", what, exc_info=exc)
+    log.error("looking up failed", exc_info=exc)
     return UpstreamInvalid("The look failed unexpectedly.")

@@ -6,6 +6,7 @@ counts against the day's budget.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,17 +26,28 @@ from connector.domain.events import Event, events_between
 from connector.domain.portraits import Portrait, missed, seen
 from connector.domain.ports import Clock, Vault, Wakeups, WatchStore
 from connector.domain.subscriptions import ClaimedWatch, Look, Terms
+from connector.domain.trace import request_id, under
 from connector.domain.usage import day_of
 from connector.services.lookups import Lookups
 from connector.services.owners import as_error, owner_of
 from schemas.usage import WATCHING
 
+log = logging.getLogger(__name__)
 # Longer than the longest look, so that a claim ends by itself only when its holder died.
 LEASE: Final = timedelta(seconds=90)
 JITTER: Final = 0.1
 _FRESH_SECONDS: Final = 60
 _RETRY: Final = timedelta(minutes=1)
 _NO_CREDITS: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What became of a look. `credits` are null where nobody knows what it cost."""
+
+    outcome: str | None = None
+    error: ConnectorError | None = None
+    credits: int | None = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,25 +68,43 @@ class Watcher:
         With the key and the time of a `caller` who waits, else with the key that is kept. Never
         raises: a watch that could not be looked at is put off, with the reason.
         """
+        # A poll looks under its own id, a worker under a new one for each look.
+        with under(request_id()):
+            began = self.clock.monotonic()
+            told = self._look(watch, caller)
+            log.info(
+                "look",
+                extra={
+                    "watch_id": watch.id,
+                    "handle": watch.handle,
+                    "outcome": told.error.code if told.error else told.outcome,
+                    "milliseconds": round(1000 * (self.clock.monotonic() - began)),
+                    "credits": told.credits,
+                },
+            )
+            return told.error
+
+    def _look(self, watch: ClaimedWatch, caller: Caller | None) -> _Told:
         day = day_of(self.clock.now())
         if not self._set_aside(watch, day):
             error: ConnectorError = BudgetExceeded(
                 f"Watching has spent its {self.daily_budget} credits for today (UTC)."
             )
             self._put_off(watch, error, _next_day(self.clock.now()))
-            return error
+            return _Told(error=error)
         try:
             portrait, paid = self._portrait(watch, caller)
         except Exception as exc:  # noqa: BLE001  # whatever it is, the watch must not be lost
-            error = as_error(exc, f"watch {watch.id}")
-            if not isinstance(error, MAYBE_CHARGED):
+            error = as_error(exc)
+            unsure = isinstance(error, MAYBE_CHARGED)
+            if not unsure:
                 self.store.give_back(watch.connection_id, day, CREDITS_PER_LOOKUP)
             self._put_off_failed(watch, error)
-            return error
+            return _Told(error=error, credits=None if unsure else 0)
         if not paid:
             self.store.give_back(watch.connection_id, day, CREDITS_PER_LOOKUP)
         self._keep(watch, portrait)
-        return None
+        return _Told(portrait.status, credits=CREDITS_PER_LOOKUP if paid else 0)
 
     def _set_aside(self, watch: ClaimedWatch, day: str) -> bool:
         return self.store.set_aside(

@@ -119,6 +119,7 @@ class Worker:
 
     def run(self) -> None:
         """Works until it is stopped, then ends when what is in flight is done."""
+        log.info("the worker is at work", extra={"worker": self.name, "threads": self.threads})
         with (
             ThreadPoolExecutor(self.threads) as pool,
             self.wakeups.heard(partial(self._wake, pool), threads=self.threads),
@@ -129,6 +130,7 @@ class Worker:
                 else:
                     self._sweep(pool)
         self._safely(partial(self.workers.leave, self.name))
+        log.info("the worker has stopped", extra={"worker": self.name})
 
     def _sweep(self, pool: ThreadPoolExecutor) -> None:
         """Begins what is due, or else waits."""

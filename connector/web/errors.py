@@ -6,11 +6,12 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from flask import Flask, Response, g, jsonify, request
+from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from connector.domain import errors
 from connector.domain.errors import ConnectorError
+from connector.domain.trace import request_id
 from connector.web.limits import pass_on
 from schemas.errors import ErrorBody
 
@@ -71,8 +72,7 @@ def documented() -> Iterator[tuple[int, str, bool, str]]:
 
 def error_body(error: ConnectorError) -> dict[str, Any]:
     """What platforms get."""
-    request_id = g.get("request_id")
-    return _body(error.message, error.code, error.advice, request_id, retryable=error.retryable)
+    return _body(error.message, error.code, error.advice, retryable=error.retryable)
 
 
 def _connector_error(error: ConnectorError) -> Response:
@@ -84,15 +84,15 @@ def _connector_error(error: ConnectorError) -> Response:
     return pass_on(error.rate_limit, response)
 
 
-def refusal_body(status: int, message: str, request_id: str | None) -> dict[str, Any]:
+def refusal_body(status: int, message: str) -> dict[str, Any]:
     """The published body for what is refused before any use case sees it."""
     code, advice = REFUSALS.get(status, REFUSALS[400 if status < 500 else 500])
-    return _body(message, code, advice, request_id, retryable=False)
+    return _body(message, code, advice, retryable=False)
 
 
 def _refusal(error: HTTPException) -> Response:
     status = error.code or 500
-    response = _answer(status, refusal_body(status, f"{error.name}.", g.get("request_id")))
+    response = _answer(status, refusal_body(status, f"{error.name}."))
     if allowed := getattr(error, "valid_methods", None):
         response.headers["Allow"] = ", ".join(sorted(allowed))
     return response
@@ -100,25 +100,22 @@ def _refusal(error: HTTPException) -> Response:
 
 def fault_body(error: Exception) -> dict[str, Any]:
     """What is told of a fault of ours, which the log has whole."""
-    request_id = g.get("request_id")
-    log.exception("request %s failed: %s", request_id, type(error).__name__)
-    return refusal_body(500, "The connector failed unexpectedly.", request_id)
+    log.exception("request failed: %s", type(error).__name__)
+    return refusal_body(500, "The connector failed unexpectedly.")
 
 
 def _fault(error: Exception) -> Response:
     return _answer(500, fault_body(error))
 
 
-def _body(
-    message: str, code: str, advice: str, request_id: str | None, *, retryable: bool
-) -> dict[str, Any]:
+def _body(message: str, code: str, advice: str, *, retryable: bool) -> dict[str, Any]:
     body: dict[str, Any] = _BODY.dump(
         {
             "error": message,
             "error_code": code,
             "retryable": retryable,
             "advice": advice,
-            "request_id": request_id,
+            "request_id": request_id(),
         }
     )
     return body

@@ -3,40 +3,53 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
-import uuid
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from flask import Flask, Response, g, request
 
+from connector.domain.trace import HEADER, harmless, request_id, under
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 log = logging.getLogger("connector.requests")
-# Not what may be a key or a webhook's token, put there by mistake.
-_ID = re.compile(r"(?!sk_|wh_)[A-Za-z0-9._-]{8,64}")
 
 
 def register_trace(app: Flask) -> None:
     """Gives each request an id (the caller's own where it is harmless) and logs its outcome."""
+    app.wsgi_app = _traced(app.wsgi_app)  # type: ignore[assignment,method-assign]  # Flask's own way
     app.before_request(_begin)
     app.after_request(_end)
 
 
+def _traced(application: WSGIApplication) -> WSGIApplication:
+    """Around all of it, so that no thread takes an id along to the next request."""
+
+    def wrapped(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        with under(harmless(environ.get("HTTP_X_REQUEST_ID", ""))):
+            return application(environ, start_response)
+
+    return wrapped
+
+
 def _begin() -> None:
-    given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex
     g.began_at = time.monotonic()
 
 
 def _end(response: Response) -> Response:
-    response.headers["X-Request-ID"] = g.request_id
+    response.headers[HEADER] = str(request_id())
     response.headers["X-Content-Type-Options"] = "nosniff"
     # A file of the viewer has a word of its own on how it may be kept.
     response.headers.setdefault("Cache-Control", "no-store")
     log.info(
-        "%s %s %d %.0f ms request_id=%s",
-        request.method,
-        request.url_rule.rule if request.url_rule else "(no such route)",
-        response.status_code,
-        (time.monotonic() - g.began_at) * 1000,
-        g.request_id,
+        "request",
+        extra={
+            "method": request.method,
+            "route": request.url_rule.rule if request.url_rule else "(no such route)",
+            "status": response.status_code,
+            "milliseconds": round((time.monotonic() - g.began_at) * 1000),
+        },
     )
     return response

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import socket
-import uuid
 from typing import Any, Final
 
+import gunicorn.glogging
 import gunicorn.util
 from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
+from connector.domain.trace import HEADER, request_id, under
 from connector.web.errors import refusal_body
 
 log = logging.getLogger("connector.requests")
@@ -48,16 +49,27 @@ class DiscreetWorker(Discreet, ThreadWorker):  # type: ignore[misc]  # gunicorn 
                 listener.close()
 
 
+class ServerLog(gunicorn.glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
+    """What the web server says of itself, among the other lines."""
+
+    def setup(self, cfg: Any) -> None:
+        """Called by gunicorn before anything is loaded, and when it loads again."""
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+
+
 def write_error(client: socket.socket, status: int, reason: str, _text: str) -> None:
     """In place of gunicorn's own, which answers HTML with what it was sent in it."""
-    request_id = uuid.uuid4().hex
-    body = json.dumps(refusal_body(status, f"{reason}.", request_id)).encode()
-    head = (
-        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
-        f"X-Request-ID: {request_id}\r\nX-Content-Type-Options: nosniff\r\n"
-        f"Cache-Control: no-store\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    log.info("(refused unread) %d request_id=%s", status, request_id)
+    # What it asks to be called by was not read either.
+    with under():
+        body = json.dumps(refusal_body(status, f"{reason}.")).encode()
+        head = (
+            f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+            f"{HEADER}: {request_id()}\r\nX-Content-Type-Options: nosniff\r\n"
+            f"Cache-Control: no-store\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        log.info("request", extra={"route": "(refused unread)", "status": status})
     gunicorn.util.write_nonblock(client, head.encode() + body)
 
 

@@ -84,7 +84,7 @@ def test_keys_of_a_job_are_permanent() -> None:
     keys = """
     id state reason problem total done found_count private_count not_found_count failed_count
     not_tried_count credits_used credits_at_most estimated_seconds_left rows_path secret created_at
-    ended_at profiles
+    ended_at request_id profiles
     """
     assert list(declared_fields(Job)) == keys.split()
 

@@ -39,7 +39,6 @@ from connector.config import Settings
 worker = make_worker(Settings.from_env(os.environ))
 {change}
 signal.signal(signal.SIGTERM, lambda *_: worker.stop())
-print("It is at work.", flush=True)
 worker.run()
 """
 # Does what it is told of, and finds nothing by itself.

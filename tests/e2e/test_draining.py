@@ -128,7 +128,7 @@ def test_connections_without_a_request_do_not_hold_up_the_end(
             socket.create_connection((address.hostname, address.port)),
         ):
             assert session.get(f"{server.url}/healthz", timeout=60).ok
-            assert f"{NAMES[worker_class]}\n" in server.log.read_text()
+            assert f'{NAMES[worker_class]}"' in server.log.read_text()
             server.process.terminate()
             assert server.process.wait(60) == 0
 

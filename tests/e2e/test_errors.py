@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -332,6 +333,10 @@ def test_log_has_the_request_but_not_its_contents(front: Server, upstream: FakeU
             timeout=60,
         )
         assert (response.headers["X-Request-ID"] == given) is kept
-    line = next(x for x in front.log.read_text().splitlines() if "trace-12345678" in x)
-    assert "POST /api/actions/get_profile 200" in line
-    assert "logged" not in line
+    text = next(x for x in front.log.read_text().splitlines() if "trace-12345678" in x)
+    line = json.loads(text)
+    assert (line["method"], line["route"]) == ("POST", "/api/actions/get_profile")
+    assert (line["status"], line["request_id"]) == (200, "trace-12345678")
+    assert "logged" not in text
+    sent = [asked.headers["x-request-id"] for asked in upstream.asked_for("logged")]
+    assert sent[0] == "trace-12345678"

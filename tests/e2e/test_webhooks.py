@@ -330,7 +330,7 @@ def test_addresses_begin_with_the_public_one(tmp_path: Path, upstream: FakeUpstr
         texts.append(str(send(server, f"GET /webhooks/{token} HTTP/9.9\r\n\r\n".encode())))
         log = server.log.read_text()
         database = b"".join(path.read_bytes() for path in tmp_path.glob("connector.db*"))
-    assert "/webhooks/<token> 502" in log
+    assert '"route":"/webhooks/<token>","status":502' in log
     for secret in (token, "planted-signature-secret", made["secret"], KEPT_OUT):
         assert not [text for text in (*texts, log) if secret in text]
         assert secret.encode() not in database

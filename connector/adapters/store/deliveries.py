@@ -37,6 +37,7 @@ from connector.domain.deliveries import (
 from connector.domain.events import TEST_PREFIX
 from connector.domain.events import Event as Told
 from connector.domain.subscriptions import ACTIVE, DISABLED
+from connector.domain.trace import request_id
 from wire.database import one_at_a_time, reading, writing
 from wire.together import Together
 
@@ -168,7 +169,9 @@ class Deliveries:
                 return None
             enable(session, subscription_id)
             if last is None or last.state != PENDING:
-                return keep_event(session, subscription_id, event, to_ms(now), delivered=True)
+                return keep_event(
+                    session, subscription_id, event, to_ms(now), request_id=request_id()
+                )
             values = {"due_at": to_ms(now), "updated_at": to_ms(now), "attempt": 0}
             waiting = (Delivery.sequence == last.sequence, Delivery.state == PENDING)
             session.execute(update(Delivery).where(*waiting).values(values))
@@ -178,7 +181,7 @@ class Deliveries:
     def send(self, subscription_id: str, event: Told, now: datetime) -> int | None:
         """Keeps `event` and its delivery; the sequence, null where the subscription is gone."""
         with writing(self._engine) as session:
-            return keep_event(session, subscription_id, event, to_ms(now), delivered=True)
+            return keep_event(session, subscription_id, event, to_ms(now), request_id=request_id())
 
     def replay(self, sequence: int, now: datetime, *, connection_id: str | None = None) -> bool:
         """Sends a delivery again, with the same id; false where there is none that has ended.
@@ -362,4 +365,5 @@ def _claimed(row: Any, token: str) -> ClaimedDelivery:
         attempt=row.attempt,
         first_failure_at=None if failing is None else from_ms(failing),
         rotated_at=None if rotated is None else from_ms(rotated),
+        request_id=row.request_id,
     )

@@ -82,6 +82,7 @@ def _state(row: Any) -> DeliveryState:
         due_at=from_ms(row.due_at),
         last_status=row.last_status,
         last_error=row.last_error,
+        request_id=row.request_id,
     )
 
 

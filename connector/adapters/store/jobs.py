@@ -34,6 +34,7 @@ from connector.domain.jobs import (
     shown_row,
 )
 from connector.domain.platforms import PLATFORMS
+from connector.domain.trace import request_id
 from schemas.jobs import MAX_BATCH
 from wire.database import one_at_a_time, reading, writing
 
@@ -68,6 +69,7 @@ class Jobs:
             "max_age_seconds": max_age_seconds,
             "state": RUNNING,
             "created_at": to_ms(now),
+            "request_id": request_id(),
         }
         token = secrets.token_hex(16)
         claim = {"claim_token": token, "lease_until": to_ms(now + lease)} if lease else {}
@@ -260,7 +262,9 @@ def _due(now: int) -> Any:
 
 def _tasks(session: Session, token: str) -> list[Task]:
     rows = session.execute(
-        select(JobRow, Row.max_age_seconds, Connection.platform, Connection.sealed_key)
+        select(
+            JobRow, Row.max_age_seconds, Row.request_id, Connection.platform, Connection.sealed_key
+        )
         .join(Row, Row.id == JobRow.job_id)
         .join(Connection, Connection.id == Row.connection_id)
         .where(JobRow.claim_token == token, JobRow.status == PENDING)
@@ -276,6 +280,7 @@ def _tasks(session: Session, token: str) -> list[Task]:
             handle=row.handle,
             max_age_seconds=row.max_age_seconds,
             attempt=row.attempt,
+            request_id=row.request_id,
         )
         for row in rows
     ]
@@ -308,5 +313,5 @@ def _call_back(session: Session, job_id: str, now: datetime) -> list[int]:
     shown: Sequence[Mapping[str, Any]] = [shown_row(row, _SOURCES[job.platform]) for row in rows]
     body = shown_job(job, now, rows=() if more else shown)
     event = Event(f"job:{job_id}", body)
-    sequence = keep_event(session, callback_id, event, to_ms(now), delivered=True)
+    sequence = keep_event(session, callback_id, event, to_ms(now), request_id=job.request_id)
     return [] if sequence is None else [sequence]

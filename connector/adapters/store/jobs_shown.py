@@ -65,6 +65,7 @@ def _job(row: Any, counts: list[Any]) -> Job:
         created_at=from_ms(row.created_at),
         reason=json.loads(row.ending)["error"] if row.ending else None,
         ended_at=None if row.ended_at is None else from_ms(row.ended_at),
+        request_id=row.request_id,
     )
 
 

@@ -148,6 +148,7 @@ class Delivery(Base):
     last_status: Mapped[int | None]
     last_error: Mapped[str | None]
     updated_at: Mapped[int]
+    request_id: Mapped[str | None] = mapped_column(String(64))
 
 
 class Attempt(Base):
@@ -223,6 +224,7 @@ class Job(Base):
     paused_until: Mapped[int | None]
     created_at: Mapped[int]
     ended_at: Mapped[int | None]
+    request_id: Mapped[str | None] = mapped_column(String(64))
 
 
 class JobRow(Base):

@@ -39,6 +39,7 @@ from connector.adapters.store.tables import (
 )
 from connector.adapters.store.tables import Event as EventRow
 from connector.adapters.store.time import to_ms
+from connector.domain import trace
 from connector.domain.deliveries import PENDING
 from connector.domain.events import IN_CONSOLE, Event
 from connector.domain.portraits import Portrait
@@ -110,7 +111,9 @@ class Watches:
         claim is no longer ours: null then, as somebody else looks, or has looked, and tells the same
         events.
         """
-        return self._together.write_each(_complete, (watch, look), locks=_row_of(watch))
+        # Said now: it may be another thread that writes.
+        kept = (watch, look, trace.request_id())
+        return self._together.write_each(_complete, kept, locks=_row_of(watch))
 
     def put_off(
         self, watch: ClaimedWatch, *, until: datetime, attempt: int, problem: str | None
@@ -267,23 +270,25 @@ def _free(due_at: datetime) -> dict[str, Any]:
 
 
 def _complete(
-    session: Session, looks: Sequence[tuple[ClaimedWatch, Look]]
+    session: Session, looks: Sequence[tuple[ClaimedWatch, Look, str | None]]
 ) -> list[list[int] | None]:
     """Keeps the looks whose claim is still ours; the deliveries of each."""
-    ids = {"ids": [watch.id for watch, _ in looks]}
+    ids = {"ids": [watch.id for watch, *_ in looks]}
     held = {row.id: row.claim_token for row in session.execute(_HELD, ids)}
-    ours = [(watch, look) for watch, look in looks if held.get(watch.id) == watch.token]
+    ours = [kept for kept in looks if held.get(kept[0].id) == kept[0].token]
     if ours:
-        session.execute(_LOOKED, [_looked(watch, look) for watch, look in ours])
-        session.execute(_SNAPSHOT, [_snapshot(watch, look) for watch, look in ours])
-    terms: dict[int, list[Any]] = {watch.id: [] for watch, _ in looks}
+        session.execute(_LOOKED, [_looked(watch, look) for watch, look, _ in ours])
+        session.execute(_SNAPSHOT, [_snapshot(watch, look) for watch, look, _ in ours])
+    terms: dict[int, list[Any]] = {watch.id: [] for watch, *_ in looks}
     for row in session.execute(_TERMS, ids):
         terms[row.watch_id].append(row)
     told: dict[str, list[int]] = {}
-    for watch, look in ours:
+    for watch, look, request_id in ours:
         _follow_name(session, watch, look.portrait)
-        told[watch.token] = [n for row in terms[watch.id] for n in _tell(session, row, look)]
-    return [told.get(watch.token) for watch, _ in looks]
+        told[watch.token] = [
+            n for row in terms[watch.id] for n in _tell(session, row, look, request_id)
+        ]
+    return [told.get(watch.token) for watch, *_ in looks]
 
 
 def _looked(watch: ClaimedWatch, look: Look) -> dict[str, Any]:
@@ -321,7 +326,7 @@ def _snapshot(watch: ClaimedWatch, look: Look) -> dict[str, Any]:
     }
 
 
-def _tell(session: Session, subscription: Any, look: Look) -> Iterator[int]:
+def _tell(session: Session, subscription: Any, look: Look, request_id: str | None) -> Iterator[int]:
     """Keeps what follows for a subscription; gives the deliveries that are made of it."""
     events = look.events_of(Terms(subscription.trigger, json.loads(subscription.inputs)))
     if not events:
@@ -330,15 +335,26 @@ def _tell(session: Session, subscription: Any, look: Look) -> Iterator[int]:
     delivered = session.execute(target).scalar_one_or_none() is not None
     now = to_ms(look.seen_at)
     for event in events:
-        sequence = keep_event(session, subscription.id, event, now, delivered=delivered)
+        sequence = keep_event(
+            session, subscription.id, event, now, delivered=delivered, request_id=request_id
+        )
         if delivered and sequence is not None:
             yield sequence
 
 
 def keep_event(
-    session: Session, subscription_id: str, event: Event, now: int, *, delivered: bool
+    session: Session,
+    subscription_id: str,
+    event: Event,
+    now: int,
+    *,
+    delivered: bool = True,
+    request_id: str | None,
 ) -> int | None:
-    """Keeps an event and, if `delivered`, its delivery; the sequence, null where it was told before."""
+    """Keeps an event and, if `delivered`, its delivery; the sequence, null where it was told before.
+
+    The delivery is sent under `request_id`.
+    """
     values = {
         "subscription_id": subscription_id,
         "event_id": event.event_id,
@@ -352,7 +368,8 @@ def keep_event(
     except IntegrityError:
         return None  # as a milestone that is reached twice
     if delivered:
-        session.execute(insert(Delivery).values(_delivery(sequence, subscription_id, now)))
+        values = _delivery(sequence, subscription_id, now) | {"request_id": request_id}
+        session.execute(insert(Delivery).values(values))
     return sequence
 
 
