@@ -1,4 +1,4 @@
-"""Commands for an operator: serve, work, migrate, copy-database, keys, deliveries, webhooks, export."""
+"""Commands for an operator: serving, the database, API keys, deliveries, webhooks, what is generated."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 
 from connector import bootstrap
 from connector.adapters.crypto import new_encryption_key
+from connector.backup_commands import backup, restore
 from connector.config import Settings, SettingsError
 from connector.domain.deliveries import DEAD, DELIVERED, PENDING
 from connector.generated import KINDS, generated_files, removals
@@ -152,6 +153,8 @@ def _text_of(path: Path) -> str | None:
 
 
 bootstrap.add_operator_commands(cli)
+cli.add_command(backup)
+cli.add_command(restore)
 cli.add_command(webhooks)
 
 if __name__ == "__main__":

@@ -53,9 +53,19 @@ class Migrations:
             return "The database is not migrated; run 'python -m connector migrate'."
         return None
 
+    def unknown(self, engine: Engine) -> str | None:
+        """Why these scripts can't bring the database up to date, as a sentence; null when they can."""
+        with reading(engine) as connection:
+            current = self._current(connection)
+        if current is None:
+            return "It holds nothing of the connector."
+        if current not in self._revisions():
+            return "It was made by a newer version of the connector: install that one first."
+        return None
+
     def newest(self) -> str:
-        """The revision that the code expects: scripts' names begin with theirs, in order."""
-        return max(script.name for script in self.folder.glob("versions/0*.py")).split("_")[0]
+        """The revision that the code expects."""
+        return max(self._revisions())
 
     def config(self, connection: object = None) -> Config:
         """Alembic's own settings, for its commands."""
@@ -65,6 +75,10 @@ class Migrations:
         config.set_main_option("script_location", str(self.folder))
         config.attributes["connection"] = connection
         return config
+
+    def _revisions(self) -> set[str]:
+        # Scripts' names begin with their revision, in order.
+        return {script.name.split("_")[0] for script in self.folder.glob("versions/0*.py")}
 
     def _current(self, connection: Connection) -> str | None:
         if not inspect(connection).has_table(self.version_table):
