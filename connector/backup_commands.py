@@ -73,7 +73,8 @@ def backup(settings: Settings, /, file: Path, *, force: bool) -> None:
         raise SettingsError(f"{file} exists; choose another name, or --force to replace it.")
     if not file.parent.is_dir():
         raise SettingsError(f"There is no folder {file.parent}.")
-    _check_shape(source)
+    with _engine(source) as engine:
+        _check_shape(engine, source)
     # In the same folder, so that it appears as a whole.
     with TemporaryDirectory(dir=file.parent, prefix=f".{file.name}-") as folder:
         draft = _empty(Path(folder) / "draft")
@@ -143,18 +144,17 @@ def _keep_aside(connection: sqlite3.Connection, target: Path) -> None:
     click.echo(f"What was there before is kept as {kept}.")
 
 
-def _check_shape(path: Path) -> None:
-    with _engine(path) as engine:
-        for migrations in bootstrap.TABLES:
-            if problem := migrations.unknown(engine):
-                raise Unfit(f"{path} is no database to back up: {problem}")
+def _check_shape(engine: Engine, path: Path) -> None:
+    for migrations in bootstrap.TABLES:
+        if not migrations.is_there(engine):
+            raise Unfit(f"{path} holds nothing of the connector.")
+        if migrations.is_older(engine):
+            raise Unfit(f"{path} is of a newer version of the connector: install that one first.")
 
 
 def _bring_up_to_date(settings: Settings, staged: Path, file: Path) -> None:
     with _engine(staged) as engine:
-        for migrations in bootstrap.TABLES:
-            if problem := migrations.unknown(engine):
-                raise Unfit(f"{file} can't be restored. {problem}")
+        _check_shape(engine, file)
         for migrations in bootstrap.TABLES:
             migrations.up(engine)
         key = _key_beside(settings)

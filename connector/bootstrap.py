@@ -123,6 +123,11 @@ def migrate_database(settings: Settings) -> None:
     """Brings the database to the shape that this version expects. Raises `SettingsError`."""
     try:
         engine = _engine(settings)
+        if any(migrations.is_older(engine) for migrations in TABLES):
+            raise SettingsError(
+                "The database was migrated by a newer version of the connector: use that one, or restore"
+                " a backup from before."
+            )
         for migrations in TABLES:
             migrations.up(engine)
     except SQLAlchemyError as exc:

@@ -49,19 +49,21 @@ class Migrations:
                 current = self._current(connection)
         except SQLAlchemyError as exc:
             return f"The database can't be reached ({type(exc).__name__}); check DATABASE_URL."
-        if current != self.newest():
+        # A newer shape than these scripts': each holds for the version before, which runs beside it.
+        if current is None or current < self.newest():
             return "The database is not migrated; run 'python -m connector migrate'."
         return None
 
-    def unknown(self, engine: Engine) -> str | None:
-        """Why these scripts can't bring the database up to date, as a sentence; null when they can."""
+    def is_older(self, engine: Engine) -> bool:
+        """Whether these scripts are older than the database, and know nothing of its shape."""
         with reading(engine) as connection:
             current = self._current(connection)
-        if current is None:
-            return "It holds nothing of the connector."
-        if current not in self._revisions():
-            return "It was made by a newer version of the connector: install that one first."
-        return None
+        return current is not None and current not in self._revisions()
+
+    def is_there(self, engine: Engine) -> bool:
+        """Whether the tables are there, in whatever shape."""
+        with reading(engine) as connection:
+            return self._current(connection) is not None
 
     def newest(self) -> str:
         """The revision that the code expects."""
