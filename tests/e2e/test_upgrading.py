@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import socket
@@ -18,6 +19,10 @@ from tests.e2e.test_backup import CREDITS, Receiver, asked, load
 from tests.running import ROOT, clean_environment, fake_upstream, until
 
 NEXT = "99.0.0"
+# As systemd is told to start the web server.
+(WEB,) = re.findall(
+    r"^ExecStart=.* -m (gunicorn .*)$", (ROOT / "docs/operating.md").read_text("utf-8"), re.M
+)
 PARTS = ("app.py", "gunicorn.conf.py", "connector", "profile_api", "schemas", "wire")
 # What systemd does for a service with a socket: the descriptor is number 3, and the process is told so.
 ACTIVATED = """
@@ -153,7 +158,7 @@ def test_upgrade_under_load_drops_nothing(
     made = old.run("connector", "keys", "create", "--name", "x", "--credits", str(CREDITS))
     with fake_upstream() as running:
         receiver = Receiver(running)
-        web = old.start("gunicorn", "app:app", listener=systemd.listener)
+        web = old.start(*WEB.split(), listener=systemd.listener)
         worker = old.start("connector", "work")
         started += [web, worker]
         systemd.wait_until_ready()
@@ -164,7 +169,7 @@ def test_upgrade_under_load_drops_nothing(
             assert requests.get(f"{systemd.url}/readyz", timeout=60).status_code == 200
             refused = old.run("connector", "migrate")
             assert "was migrated by a newer version" in refused.stderr
-            started.append(new.start("gunicorn", "app:app", listener=systemd.listener))
+            started.append(new.start(*WEB.split(), listener=systemd.listener))
             systemd.wait_until_ready()
             started.append(new.start("connector", "work"))
             stop(web)
