@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 from sqlalchemy import URL, Engine, make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from connector import bootstrap
 from connector.adapters.store.subscriptions import Subscriptions
@@ -73,7 +74,7 @@ def backup(settings: Settings, /, file: Path, *, force: bool) -> None:
         raise SettingsError(f"{file} exists; choose another name, or --force to replace it.")
     if not file.parent.is_dir():
         raise SettingsError(f"There is no folder {file.parent}.")
-    with _engine(source) as engine:
+    with _engine(source, source) as engine:
         _check_shape(engine, source)
     # In the same folder, so that it appears as a whole.
     with TemporaryDirectory(dir=file.parent, prefix=f".{file.name}-") as folder:
@@ -153,7 +154,7 @@ def _check_shape(engine: Engine, path: Path) -> None:
 
 
 def _bring_up_to_date(settings: Settings, staged: Path, file: Path) -> None:
-    with _engine(staged) as engine:
+    with _engine(staged, file) as engine:
         _check_shape(engine, file)
         for migrations in bootstrap.TABLES:
             migrations.up(engine)
@@ -165,10 +166,14 @@ def _bring_up_to_date(settings: Settings, staged: Path, file: Path) -> None:
 
 
 @contextmanager
-def _engine(path: Path) -> Iterator[Engine]:
+def _engine(path: Path, name: Path) -> Iterator[Engine]:
+    """The database at `path`, of which failures are told as of `name`."""
     engine = open_engine(f"sqlite:///{path}")
     try:
         yield engine
+    except SQLAlchemyError as exc:
+        reason = getattr(exc, "orig", None) or type(exc).__name__
+        raise Unfit(f"{name} can't be used ({reason}).") from exc
     finally:
         # The last to leave puts into the file what is still beside it.
         engine.dispose()

@@ -114,6 +114,15 @@ def test_what_can_not_be_restored_is_refused(tmp_path: Path, backup: Path, why: 
     assert (content(tmp_path / "live.db"), sorted(tmp_path.iterdir())) == (before, files)
 
 
+def test_what_is_no_database_is_not_backed_up(tmp_path: Path) -> None:
+    """Nor is a file of it left."""
+    (tmp_path / "live.db").write_text("hello " * 1000)
+    result = run(tmp_path, "backup", tmp_path / "b")
+    assert result.returncode == 1
+    assert f"{tmp_path}/live.db can't be used (file is not a database)" in result.stderr
+    assert not (tmp_path / "b").exists()
+
+
 def test_restore_needs_the_key_that_opens_what_is_sealed(tmp_path: Path, backup: Path) -> None:
     """Neither another one nor a new one, which would be made beside a database that has none."""
     other = run(tmp_path, "restore", backup, key=new_encryption_key())
