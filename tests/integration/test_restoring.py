@@ -13,7 +13,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from connector.__main__ import cli
 from connector.adapters.crypto import new_encryption_key
 from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
 from connector.adapters.store.tables import Base as ConnectorBase
@@ -58,16 +60,11 @@ def backup(tmp_path: Path) -> Path:
 def run(
     folder: Path, command: str, file: Path, *options: str, name: str = "live.db", key: str = KEY
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "connector", command, *options, str(file)],
-        cwd=ROOT,
-        env=clean_environment(
-            DATABASE_URL=f"sqlite:///{folder}/{name}", CONNECTOR_ENCRYPTION_KEYS=key
-        ),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """In this process, as starting another takes longer than what it does."""
+    settings = {"DATABASE_URL": f"sqlite:///{folder}/{name}", "CONNECTOR_ENCRYPTION_KEYS": key}
+    words = [command, *options, str(file)]
+    done = CliRunner(env=settings, catch_exceptions=False).invoke(cli, words)
+    return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
 
 
 def changed(file: Path, statement: str) -> None:
