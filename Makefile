@@ -8,7 +8,7 @@ ON_GEVENT := errors get_profile hostile_callers hostile_upstream idempotency mon
 PEERS := benchmarks/peers/node_modules/sqlite3/build/Release/node_sqlite3.node
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test soak bench bench-peers check pictures platforms tools
+.PHONY: help run test soak fuzz bench bench-peers check pictures platforms tools
 .DEFAULT_GOAL := help
 
 help: ## say what can be made
@@ -25,6 +25,9 @@ soak: tools .venv/installed-dev ## kill processes for some minutes, and see that
 	$(BIN)/python -m tests.soak
 	$(BIN)/python -m tests.soak --fault ack-first --on sqlite --on postgresql
 	$(BIN)/python -m tests.soak --fault short-lease --on sqlite --on postgresql
+
+fuzz: .venv/installed-dev ## try hostile text on every parser, a minute each
+	$(BIN)/python -m tests.fuzz
 
 bench: tools .venv/installed-dev ## measure, and write benchmarks/RESULTS.md again
 	$(BIN)/python -m benchmarks.serving

@@ -13,6 +13,7 @@ import click
 
 from connector import bootstrap
 from connector.adapters.crypto import new_encryption_key
+from connector.backup_commands import backup, restore
 from connector.config import Settings, SettingsError
 from connector.domain.deliveries import DEAD, DELIVERED, PENDING
 from connector.findings import Level
@@ -167,6 +168,8 @@ def _text_of(path: Path) -> str | None:
 
 
 bootstrap.add_operator_commands(cli)
+cli.add_command(backup)
+cli.add_command(restore)
 cli.add_command(webhooks)
 
 if __name__ == "__main__":

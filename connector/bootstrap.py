@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 _EMBEDDED_HOST = "http://profile-api.embedded"
 _API_ROOT = "/api/v1"
-_TABLES = (ENDPOINT_TABLES, CONNECTOR_TABLES)
+TABLES = (ENDPOINT_TABLES, CONNECTOR_TABLES)
 
 
 def build(environ: Mapping[str, str]) -> WSGIApplication:
@@ -111,7 +111,12 @@ def migrate_database(settings: Settings) -> None:
     """Brings the database to the shape that this version expects. Raises `SettingsError`."""
     try:
         engine = _engine(settings)
-        for migrations in _TABLES:
+        if _is_newer(engine):
+            raise SettingsError(
+                "The database was migrated by a newer version of the connector: use that one, or restore"
+                " a backup from before."
+            )
+        for migrations in TABLES:
             migrations.up(engine)
     except SQLAlchemyError as exc:
         raise _unusable_database(settings, exc) from exc
@@ -151,6 +156,7 @@ def checked(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
         environ,
         open_database=partial(_engine, settings, must_exist=True),
         problem=_database_problem,
+        is_newer=_is_newer,
         clock=SystemClock(),
     )
     return findings(settings, facts)
@@ -204,11 +210,16 @@ def test_key(settings: Settings) -> str | None:
     return None if settings.is_live else TEST_KEY
 
 
+def database_file(settings: Settings) -> Path:
+    """The file of the database on SQLite."""
+    return Path(str(make_url(settings.database_url).database))
+
+
 def _engine(settings: Settings, *, must_exist: bool = False) -> Engine:
     """The engine, with a folder for the database file: SQLite makes the file, not its folder."""
     try:
         if not settings.on_postgresql:
-            path = Path(str(make_url(settings.database_url).database))
+            path = database_file(settings)
             if must_exist:
                 path.stat()
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -243,7 +254,11 @@ def _endpoint(settings: Settings, engine: Engine, session: requests.Session) -> 
 
 
 def _database_problem(engine: Engine) -> str | None:
-    return next(filter(None, (migrations.problem(engine) for migrations in _TABLES)), None)
+    return next(filter(None, (migrations.problem(engine) for migrations in TABLES)), None)
+
+
+def _is_newer(engine: Engine) -> bool:
+    return any(migrations.is_older(engine) for migrations in TABLES)
 
 
 def _connector(

@@ -39,6 +39,7 @@ def gather(
     *,
     open_database: Callable[[], Engine],
     problem: Callable[[Engine], str | None],
+    is_newer: Callable[[Engine], bool],
     clock: Clock,
 ) -> Facts:
     """Everything there is to see; within seconds, and writing nothing, whatever is out of reach.
@@ -48,7 +49,7 @@ def gather(
     """
     # At the same time, as each may be out of reach and is waited for.
     with ThreadPoolExecutor() as pool:
-        database = pool.submit(_of_database, settings, open_database, problem, clock)
+        database = pool.submit(_of_database, settings, open_database, problem, is_newer, clock)
         broker = pool.submit(_broker_answers, settings.connector_broker_url)
         upstream = _of_upstream(settings.upstream, clock)
     seen = database.result()
@@ -67,6 +68,7 @@ def _of_database(
     settings: Settings,
     open_database: Callable[[], Engine],
     problem: Callable[[Engine], str | None],
+    is_newer: Callable[[Engine], bool],
     clock: Clock,
 ) -> dict[str, Any]:
     seen: dict[str, Any] = {"free_bytes": _free_bytes(settings)}
@@ -78,18 +80,23 @@ def _of_database(
     except SettingsError as exc:
         return seen | {"database_problem": str(exc)}
     try:
-        return seen | _seen_in(engine, settings, problem, clock)
+        return seen | _seen_in(engine, settings, problem, is_newer, clock)
     finally:
         engine.dispose()
 
 
 def _seen_in(
-    engine: Engine, settings: Settings, problem: Callable[[Engine], str | None], clock: Clock
+    engine: Engine,
+    settings: Settings,
+    problem: Callable[[Engine], str | None],
+    is_newer: Callable[[Engine], bool],
+    clock: Clock,
 ) -> dict[str, Any]:
     if reason := problem(engine):
         return {"database_problem": reason}
     there = clock_of(engine)
     return {
+        "database_is_newer": is_newer(engine),
         "skews": {"PostgreSQL": (there - clock.now()).total_seconds()} if there else {},
         "keys_problem": _keys_problem(settings, engine),
         "worker_is_alive": Workers(engine).are_alive(clock.now()),

@@ -56,6 +56,8 @@ class Facts:
     variables: frozenset[str] = frozenset()
     """Names in the environment."""
     database_problem: str | None = None
+    database_is_newer: bool = False
+    """Whether a later version than this one has migrated it."""
     keys_problem: str | None = None
     worker_is_alive: bool | None = None
     broker_answers: bool | None = None
@@ -123,6 +125,12 @@ def _database(settings: Settings, facts: Facts) -> Iterator[Finding]:
         return
     kind = "PostgreSQL" if settings.on_postgresql else "SQLite"
     yield Finding(Level.FINE, f"The database ({kind}) can be used and is migrated.")
+    if facts.database_is_newer:
+        yield Finding(
+            Level.WARNING,
+            "A newer version has migrated the database; this one runs beside it during an upgrade, and"
+            " should be stopped then.",
+        )
     if facts.keys_problem:
         yield Finding(Level.ERROR, facts.keys_problem)
 

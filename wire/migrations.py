@@ -49,15 +49,25 @@ class Migrations:
                 current = self._current(connection)
         except SQLAlchemyError as exc:
             return f"The database can't be reached ({type(exc).__name__}); check DATABASE_URL."
-        if current and current > self.newest():
-            return "A newer version migrated the database; run that version, or restore a backup."
-        if current != self.newest():
+        # A newer shape than these scripts': each holds for the version before, which runs beside it.
+        if current is None or current < self.newest():
             return "The database is not migrated; run 'python -m connector migrate'."
         return None
 
+    def is_older(self, engine: Engine) -> bool:
+        """Whether these scripts are older than the database, and know nothing of its shape."""
+        with reading(engine) as connection:
+            current = self._current(connection)
+        return current is not None and current not in self._revisions()
+
+    def is_there(self, engine: Engine) -> bool:
+        """Whether the tables are there, in whatever shape."""
+        with reading(engine) as connection:
+            return self._current(connection) is not None
+
     def newest(self) -> str:
-        """The revision that the code expects: scripts' names begin with theirs, in order."""
-        return max(script.name for script in self.folder.glob("versions/0*.py")).split("_")[0]
+        """The revision that the code expects."""
+        return max(self._revisions())
 
     def config(self, connection: object = None) -> Config:
         """Alembic's own settings, for its commands."""
@@ -67,6 +77,10 @@ class Migrations:
         config.set_main_option("script_location", str(self.folder))
         config.attributes["connection"] = connection
         return config
+
+    def _revisions(self) -> set[str]:
+        # Scripts' names begin with their revision, in order.
+        return {script.name.split("_")[0] for script in self.folder.glob("versions/0*.py")}
 
     def _current(self, connection: Connection) -> str | None:
         if not inspect(connection).has_table(self.version_table):

@@ -166,5 +166,6 @@ def _body() -> Any:
             if is_json and raw.strip():
                 raise InvalidInput("The request body is not valid JSON.") from exc
     if request.mimetype in _FORMS:
-        return request.form.to_dict()
+        # A part without a name is no field; werkzeug calls it None.
+        return {name: text for name, text in request.form.items() if name}
     return raw.decode("utf-8-sig", "replace")

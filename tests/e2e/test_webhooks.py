@@ -233,6 +233,11 @@ BROKEN = {
         b"--x\r\n\r",
         400,
     ),
+    "part without a name": (
+        "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 51",
+        b"--x\r\nContent-Disposition: form-data\r\n\r\nada\r\n--x--\r\n",
+        400,
+    ),
     "too large": (
         f"Content-Type: text/plain\r\nContent-Length: {MAX_BODY_BYTES + 1}",
         b"@stoolpresidente " * 61_682,

@@ -87,6 +87,8 @@ WARNINGS: dict[str, tuple[Given, Seen]] = {
         {},
         {"readable_files": ("/var/c.db.key",)},
     ),
+    "A newer version has migrated the database; this one runs beside it during an upgrade, and should be"
+    " stopped then.": ({}, {"database_is_newer": True}),
     "No worker is alive, so nothing is watched or delivered; start 'python -m connector work'.": (
         {},
         {"worker_is_alive": False},
