@@ -8,12 +8,17 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from connector.config import Settings, SettingsError
+from wire.shared_folder import VARIABLE, make_shared_folder
 
 try:
     settings = Settings.from_env(os.environ)
     settings.check_live()
 except SettingsError as exc:
     sys.exit(str(exc))
+
+# Before anything counts. A server that replaces another on the fly has a folder of its own.
+if VARIABLE not in os.environ or "GUNICORN_PID" in os.environ:
+    os.environ[VARIABLE] = make_shared_folder()
 
 bind = settings.netloc
 # The interpreter computes on one core, so each has a process.

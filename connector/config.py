@@ -285,6 +285,18 @@ class Settings:
         kinds.String(validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),
         "How much is logged: DEBUG, INFO, WARNING or ERROR.",
     )
+    connector_metrics_token: str | None = _setting(
+        None,
+        kinds.String(validate=_header),
+        "Who may read /metrics: whoever sends it as Authorization: Bearer. Empty: everybody where sample"
+        " data answers, else nobody.",
+    )
+    worker_metrics_port: int | None = _setting(
+        None,
+        _whole(1, 65535),
+        "Port on which a worker on a machine of its own answers /metrics, at HOST. Empty: none. Under"
+        " 'connector serve' the web server answers for both.",
+    )
 
     @property
     def is_live(self) -> bool:
@@ -316,6 +328,11 @@ class Settings:
             )
 
     def _check_together(self) -> None:
+        if self.worker_metrics_port and self.is_live and not self.connector_metrics_token:
+            raise SettingsError(
+                "The setting WORKER_METRICS_PORT is wrong: nobody could read there; set"
+                " CONNECTOR_METRICS_TOKEN too."
+            )
         if self.connector_broker_url and not self.on_postgresql:
             raise SettingsError(
                 "The setting CONNECTOR_BROKER_URL is wrong: it needs a PostgreSQL server in"
