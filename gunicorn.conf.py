@@ -52,6 +52,14 @@ secure_scheme_headers: dict[str, str] = {}
 limit_request_line = 8190
 
 
+def post_worker_init(_worker: object) -> None:
+    """Starts what has threads of its own, which would not come along with a fork."""
+    # Here, as gevent patches the process before this may be imported.
+    from connector.bootstrap import start_reports
+
+    start_reports(settings)
+
+
 def when_ready(_server: object) -> None:
     """Keeps the collector from what is shared: it would write into every object, and so copy it."""
     gc.collect()

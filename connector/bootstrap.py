@@ -64,7 +64,7 @@ _API_ROOT = "/api/v1"
 _TABLES = (ENDPOINT_TABLES, CONNECTOR_TABLES)
 # As long as load balancers and scrapers wait, or less; a database that is well takes milliseconds.
 _CHECK_SECONDS = 5.0
-# Every process and every scraper asks on its own.
+# A reading of 100,000 watches and 200,000 deliveries takes a quarter of a second; scrapers may be several.
 _FRESH_SECONDS = 10.0
 
 
@@ -75,14 +75,45 @@ def build(environ: Mapping[str, str]) -> WSGIApplication:
     session = new_session(pool_size=settings.web_lookups)
     engine = _engine(settings)
     metrics = Metrics()
+    measure = _measure(settings, metrics)
     if settings.profile_api_url:
-        application = _connector(settings, session, engine, settings.profile_api_url, metrics)
+        address = settings.profile_api_url
+        application = _connector(settings, session, engine, address, metrics, measure)
     else:
         endpoint = _endpoint(settings, engine, session)
         session.mount(_EMBEDDED_HOST, WSGIAdapter(endpoint))
-        connector = _connector(settings, session, engine, _EMBEDDED_HOST, metrics)
+        connector = _connector(settings, session, engine, _EMBEDDED_HOST, metrics, measure)
         application = _either(connector, endpoint)
-    return measured_application(_guarded(application), metrics)
+    return measured_application(_guarded(application), measure)
+
+
+def start_reports(settings: Settings) -> None:
+    """Starts error reports and traces in this process, where they are asked for."""
+    # Imported here, as most do without.
+    if settings.sentry_dsn:
+        from connector.adapters import error_reports
+
+        error_reports.start(settings.sentry_dsn, version=__version__)
+    if settings.otel_exporter_otlp_endpoint:
+        from connector.adapters import tracing
+
+        tracing.start(settings.otel_exporter_otlp_endpoint, version=__version__)
+
+
+def _measure(settings: Settings, metrics: Metrics) -> Measure:
+    if not settings.otel_exporter_otlp_endpoint:
+        return metrics
+    from connector.adapters.tracing import Tracing
+
+    return Tracing(metrics)
+
+
+def _client(settings: Settings, address: str, session: requests.Session) -> ProfileClient:
+    if settings.otel_exporter_otlp_endpoint:
+        from connector.adapters.tracing import Carrying
+
+        session.mount(address, Carrying(session.get_adapter(address)))
+    return ProfileClient(address, session=session, clock=SystemClock())
 
 
 def _start_log(settings: Settings) -> None:
@@ -172,8 +203,9 @@ def _source(url: str) -> Engine:
 def make_worker(settings: Settings) -> Worker:
     """A worker on this database, in front of the same upstream as the connector."""
     _start_log(settings)
+    start_reports(settings)
     metrics = Metrics()
-    worker = open_watching(settings, metrics).worker(settings.worker_threads)
+    worker = open_watching(settings, _measure(settings, metrics)).worker(settings.worker_threads)
     # Else the web server beside it answers for both.
     if settings.worker_metrics_port and not metrics.shared:
         _answer_scrapes(settings, settings.worker_metrics_port, metrics)
@@ -211,7 +243,7 @@ def open_watching(settings: Settings, measure: Measure | None = None) -> Watchin
     address = settings.profile_api_url or _EMBEDDED_HOST
     if not settings.profile_api_url:
         session.mount(_EMBEDDED_HOST, WSGIAdapter(_endpoint(settings, engine, session)))
-    profiles = ProfileClient(address, session=session, clock=SystemClock())
+    profiles = _client(settings, address, session)
     return Watching(settings, engine, profiles, measure or Metrics())
 
 
@@ -285,10 +317,11 @@ def _connector(
     engine: Engine,
     profile_api_url: str,
     metrics: Metrics,
+    measure: Measure,
 ) -> WSGIApplication:
     clock = SystemClock()
-    client = ProfileClient(profile_api_url, session=session, clock=clock)
-    watching = Watching(settings, engine, client, metrics)
+    client = _client(settings, profile_api_url, session)
+    watching = Watching(settings, engine, client, measure)
     known = InTime(watching.standing.read, seconds=_CHECK_SECONDS, fresh_seconds=_FRESH_SECONDS)
     use_cases = UseCases(
         handlers={

@@ -78,7 +78,7 @@ CREDITS_TODAY: Final = Metric(
 WATCHES_DUE: Final = Metric(
     "connector_watches_due",
     "gauge",
-    "Watches that workers are to look at by now; 10000 stands for that or more.",
+    "Watches that workers are to look at by now; 1000 stands for that or more.",
 )
 WATCH_AGE: Final = Metric(
     "connector_watch_oldest_due_age_seconds",
