@@ -12,6 +12,7 @@ from pathlib import Path
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from connector.web.metrics import Scrape, metrics_app
 from tests.running import (
     ROOT,
     FakeUpstream,
@@ -99,19 +100,19 @@ def test_processes_count_together_and_restarts_lose_nothing(
     assert TOKEN not in log
 
 
-def test_only_who_has_the_token_reads(tmp_path: Path, server: Server, front: Server) -> None:
+def test_only_who_has_the_token_reads(server: Server, front: Server) -> None:
     """Without one, everybody where sample data answers, and nobody where keys cost money."""
     assert requests.get(f"{server.url}/metrics", timeout=60).ok
     hidden = requests.get(f"{front.url}/metrics", timeout=60)
     assert (hidden.status_code, hidden.json()["error_code"]) == (404, "not_found")
-    with running_server(tmp_path, CONNECTOR_METRICS_TOKEN=TOKEN) as guarded:
-        for given in ("", TOKEN, f"Bearer {TOKEN}x", "Bearer ключ".encode()):
-            answer = requests.get(
-                f"{guarded.url}/metrics", headers={"Authorization": given}, timeout=60
-            )
-            assert (answer.status_code, answer.json()["error_code"]) == (401, "invalid_token")
-            assert answer.headers["WWW-Authenticate"] == "Bearer"
-        assert scrape(guarded.url)["workers_alive"] == 0
+    scraped = Scrape(lambda: b"x 1", "text/plain", token=TOKEN, is_open=True)
+    assert TOKEN not in repr(scraped)
+    client = metrics_app(scraped).test_client()
+    for given in ("", TOKEN, f"Bearer {TOKEN}x", "Bearer \xff"):
+        answer = client.get("/metrics", headers={"Authorization": given})
+        assert (answer.status_code, answer.json["error_code"]) == (401, "invalid_token")
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+    assert client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).data == b"x 1"
 
 
 def test_worker_on_a_machine_of_its_own_is_scraped_there(
