@@ -96,7 +96,7 @@ def test_processes_count_together_and_restarts_lose_nothing(
     assert not [name for name in after if "/metrics" in name]
     assert not folder.exists()
     log = server.log.read_text()
-    assert "/metrics" not in log
+    assert "GET /metrics" not in log
     assert TOKEN not in log
 
 
