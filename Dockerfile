@@ -1,8 +1,8 @@
 # The whole product; what it does is the command: see compose.yaml.
 FROM python:3.11-slim
 WORKDIR /srv/connector
-COPY requirements.txt requirements-gevent.txt ./
-RUN pip install --no-cache-dir -r requirements.txt -r requirements-gevent.txt
+COPY requirements.txt requirements-gevent.txt requirements-extras.txt ./
+RUN pip install --no-cache-dir -r requirements.txt -r requirements-gevent.txt -r requirements-extras.txt
 COPY app.py gunicorn.conf.py ./
 COPY connector ./connector
 COPY profile_api ./profile_api

@@ -70,7 +70,7 @@ tools:
 	$(PIP) -r requirements.txt
 	@touch $@
 
-.venv/installed-dev: requirements.txt requirements-gevent.txt requirements-dev.txt | .venv/bin/pip
+.venv/installed-dev: requirements.txt requirements-gevent.txt requirements-extras.txt requirements-dev.txt | .venv/bin/pip
 	$(PIP) -r requirements-dev.txt
 	@touch .venv/installed $@
 

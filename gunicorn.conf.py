@@ -9,6 +9,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from connector.config import Settings, SettingsError
 from connector.log import start_log
+from wire.shared_folder import VARIABLE, make_shared_folder
 
 try:
     settings = Settings.from_env(os.environ)
@@ -18,6 +19,10 @@ except SettingsError as exc:
 
 # Before anything is said, in a process that may never load the application.
 start_log(settings.log_level)
+
+# Before anything counts. A server that replaces another on the fly has a folder of its own.
+if VARIABLE not in os.environ or "GUNICORN_PID" in os.environ:
+    os.environ[VARIABLE] = make_shared_folder()
 
 bind = settings.netloc
 # The interpreter computes on one core, so each has a process.
@@ -51,6 +56,14 @@ forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
 # The most that gunicorn allows; a handle pasted with its whole query still fits.
 limit_request_line = 8190
+
+
+def post_worker_init(_worker: object) -> None:
+    """Starts what has threads of its own, which would not come along with a fork."""
+    # Here, as gevent patches the process before this may be imported.
+    from connector.bootstrap import start_reports
+
+    start_reports(settings)
 
 
 def when_ready(_server: object) -> None:

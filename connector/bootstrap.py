@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
@@ -19,6 +21,8 @@ import profile_api.description
 from connector import __version__
 from connector.adapters.clock import SystemClock
 from connector.adapters.in_process import WSGIAdapter
+from connector.adapters.measured import Measure, measured_application
+from connector.adapters.metrics import CONTENT_TYPE, Metrics
 from connector.adapters.profiles import ProfileClient
 from connector.adapters.store.deliveries import Deliveries
 from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
@@ -37,6 +41,7 @@ from connector.services.working import Worker
 from connector.watching import Watching, check_keys_open
 from connector.web.app import MAX_BODY_BYTES, create_app, single_slashes
 from connector.web.errors import REFUSALS, STATUSES
+from connector.web.metrics import Scrape, metrics_app
 from connector.web.routes import UseCase, UseCases
 from connector.web.viewer import FILE_KINDS
 from profile_api.keys import TEST_KEY
@@ -52,6 +57,7 @@ from wire.body import whole_bodies
 from wire.copying import NotEmpty, copy_rows
 from wire.database import open_engine, without_password
 from wire.http import new_session
+from wire.in_time import InTime
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -60,6 +66,10 @@ if TYPE_CHECKING:
 _EMBEDDED_HOST = "http://profile-api.embedded"
 _API_ROOT = "/api/v1"
 TABLES = (ENDPOINT_TABLES, CONNECTOR_TABLES)
+# As long as load balancers and scrapers wait, or less; a database that is well takes milliseconds.
+_CHECK_SECONDS = 5.0
+# A reading of 100,000 watches and 200,000 deliveries takes a quarter of a second; scrapers may be several.
+_FRESH_SECONDS = 10.0
 
 
 def build(environ: Mapping[str, str]) -> WSGIApplication:
@@ -68,11 +78,46 @@ def build(environ: Mapping[str, str]) -> WSGIApplication:
     start_log(settings.log_level)
     session = new_session(pool_size=settings.web_lookups)
     engine = _engine(settings)
+    metrics = Metrics()
+    measure = _measure(settings, metrics)
     if settings.profile_api_url:
-        return _guarded(_connector(settings, session, engine, settings.profile_api_url))
-    endpoint = _endpoint(settings, engine, session)
-    session.mount(_EMBEDDED_HOST, WSGIAdapter(endpoint))
-    return _guarded(_either(_connector(settings, session, engine, _EMBEDDED_HOST), endpoint))
+        address = settings.profile_api_url
+        application = _connector(settings, session, engine, address, metrics, measure)
+    else:
+        endpoint = _endpoint(settings, engine, session)
+        session.mount(_EMBEDDED_HOST, WSGIAdapter(endpoint))
+        connector = _connector(settings, session, engine, _EMBEDDED_HOST, metrics, measure)
+        application = _either(connector, endpoint)
+    return measured_application(_guarded(application), measure)
+
+
+def start_reports(settings: Settings) -> None:
+    """Starts error reports and traces in this process, where they are asked for."""
+    # Imported here, as most do without.
+    if settings.sentry_dsn:
+        from connector.adapters import error_reports
+
+        error_reports.start(settings.sentry_dsn, version=__version__)
+    if settings.otel_exporter_otlp_endpoint:
+        from connector.adapters import tracing
+
+        tracing.start(settings.otel_exporter_otlp_endpoint, version=__version__)
+
+
+def _measure(settings: Settings, metrics: Metrics) -> Measure:
+    if not settings.otel_exporter_otlp_endpoint:
+        return metrics
+    from connector.adapters.tracing import Tracing
+
+    return Tracing(metrics)
+
+
+def _client(settings: Settings, address: str, session: requests.Session) -> ProfileClient:
+    if settings.otel_exporter_otlp_endpoint:
+        from connector.adapters.tracing import Carrying
+
+        session.mount(address, Carrying(session.get_adapter(address)))
+    return ProfileClient(address, session=session, clock=SystemClock())
 
 
 def published_document(catalog: Catalog, *, with_endpoint: bool) -> dict[str, Any]:
@@ -165,10 +210,38 @@ def checked(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
 def make_worker(settings: Settings) -> Worker:
     """A worker on this database, in front of the same upstream as the connector."""
     start_log(settings.log_level)
-    return open_watching(settings).worker(settings.worker_threads)
+    start_reports(settings)
+    metrics = Metrics()
+    worker = open_watching(settings, _measure(settings, metrics)).worker(settings.worker_threads)
+    # Else the web server beside it answers for both.
+    if settings.worker_metrics_port and not metrics.shared:
+        _answer_scrapes(settings, settings.worker_metrics_port, metrics)
+    return worker
 
 
-def open_watching(settings: Settings) -> Watching:
+def _answer_scrapes(settings: Settings, port: int, metrics: Metrics) -> None:
+    """Answers `/metrics` beside the worker until the process ends."""
+    # Here, as no web server of ours needs it. It writes a line for each request.
+    from werkzeug.serving import make_server
+
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    application = metrics_app(_scrape(settings, metrics.text))
+    try:
+        server = make_server(settings.host, port, application, threaded=True)
+    except (OSError, SystemExit) as exc:
+        raise SettingsError(
+            f"The setting WORKER_METRICS_PORT is wrong: can't listen on {settings.host}, port {port}."
+        ) from exc
+    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+
+
+def _scrape(settings: Settings, text: Callable[[], bytes]) -> Scrape:
+    return Scrape(
+        text, CONTENT_TYPE, token=settings.connector_metrics_token, is_open=not settings.is_live
+    )
+
+
+def open_watching(settings: Settings, measure: Measure | None = None) -> Watching:
     """What a worker, or an operator's commands, are made of. Raises `SettingsError`."""
     session = new_session(pool_size=settings.worker_threads)
     engine = _engine(settings)
@@ -177,8 +250,8 @@ def open_watching(settings: Settings) -> Watching:
     address = settings.profile_api_url or _EMBEDDED_HOST
     if not settings.profile_api_url:
         session.mount(_EMBEDDED_HOST, WSGIAdapter(_endpoint(settings, engine, session)))
-    profiles = ProfileClient(address, session=session, clock=SystemClock())
-    return Watching(settings, engine, profiles)
+    profiles = _client(settings, address, session)
+    return Watching(settings, engine, profiles, measure or Metrics())
 
 
 def delivery_store(settings: Settings) -> Deliveries:
@@ -262,11 +335,17 @@ def _is_newer(engine: Engine) -> bool:
 
 
 def _connector(
-    settings: Settings, session: requests.Session, engine: Engine, profile_api_url: str
+    settings: Settings,
+    session: requests.Session,
+    engine: Engine,
+    profile_api_url: str,
+    metrics: Metrics,
+    measure: Measure,
 ) -> WSGIApplication:
     clock = SystemClock()
-    profiles = ProfileClient(profile_api_url, session=session, clock=clock)
-    watching = Watching(settings, engine, profiles)
+    client = _client(settings, profile_api_url, session)
+    watching = Watching(settings, engine, client, measure)
+    known = InTime(watching.standing.read, seconds=_CHECK_SECONDS, fresh_seconds=_FRESH_SECONDS)
     use_cases = UseCases(
         handlers={
             **_handed(LOOK_UPS, lookups=watching.lookups),
@@ -279,9 +358,9 @@ def _connector(
         hooks=watching.hooks,
         jobs=watching.jobs,
         idempotency=watching.idempotency,
-        call_api=partial(call_api, profiles=profiles, meter=watching.meter),
+        call_api=partial(call_api, profiles=watching.profiles, meter=watching.meter),
         usage=watching.usage.of,
-        describe_account=partial(describe_account, profiles=profiles),
+        describe_account=partial(describe_account, profiles=watching.profiles),
         history=watching.history,
         webhooks=watching.webhooks,
         firing=watching.firing,
@@ -294,13 +373,18 @@ def _connector(
     return create_app(
         use_cases,
         document=cache(partial(published_document, CATALOG, with_endpoint=embedded)),
-        checks={"database": partial(_database_problem, engine)},
-        notes={"worker": watching.worker_problem},
+        checks={"database": _in_time(partial(_database_problem, engine))},
+        notes={"worker": _in_time(watching.worker_problem)},
+        scrape=_scrape(settings, partial(metrics.text, known)),
         clock=clock,
         max_deadline_seconds=settings.connector_deadline_seconds,
         base_url=settings.connector_base_url,
         test_key=test_key(settings),
     )
+
+
+def _in_time(check: Callable[[], str | None]) -> InTime[str | None]:
+    return InTime(check, seconds=_CHECK_SECONDS)
 
 
 def _handed(handlers: Handlers, **collaborators: object) -> dict[str, UseCase]:

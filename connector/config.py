@@ -128,10 +128,33 @@ def _worker_class(text: str) -> None:
     if text not in ("gthread", GEVENT):
         raise ValidationError("must be gthread or gevent.")
     # Not everybody needs it; gunicorn would end in a traceback.
-    if text == GEVENT and not find_spec(GEVENT):
+    if text == GEVENT:
+        _check_installed(GEVENT, GEVENT)
+
+
+def _check_installed(package: str, needed_for: str) -> None:
+    """Refuses what needs a package that is not in requirements.txt and not there."""
+    if not find_spec(package):
         raise ValidationError(
-            "gevent is not installed; 'pip install -r requirements-gevent.txt' installs it."
+            f"{package} is not installed;"
+            f" 'pip install -r requirements-{needed_for}.txt' installs it."
         )
+
+
+def _dsn(text: str) -> None:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not parts.username or not re.fullmatch(r"(/[\w-]+)*/\d+", parts.path):
+        raise ValidationError("must be a DSN such as https://key@sentry.example.com/1.")
+    _check_installed("sentry_sdk", "extras")
+
+
+def _collector_address(text: str) -> None:
+    _address(text)
+    _check_installed("opentelemetry", "extras")
 
 
 def _networks(text: str) -> None:
@@ -285,6 +308,30 @@ class Settings:
         kinds.String(validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),
         "How much is logged: DEBUG, INFO, WARNING or ERROR.",
     )
+    connector_metrics_token: str | None = _setting(
+        None,
+        kinds.String(validate=_header),
+        "Who may read /metrics: whoever sends it as Authorization: Bearer. Empty: everybody where sample"
+        " data answers, else nobody.",
+    )
+    worker_metrics_port: int | None = _setting(
+        None,
+        _whole(1, 65535),
+        "Port on which a worker on a machine of its own answers /metrics, at HOST. Empty: none. Under"
+        " 'connector serve' the web server answers for both.",
+    )
+
+    sentry_dsn: str | None = _setting(
+        None,
+        kinds.String(validate=_dsn),
+        "Where errors are reported to, as https://key@sentry.example.com/1. Needs requirements-extras.txt.",
+    )
+    otel_exporter_otlp_endpoint: str | None = _setting(
+        None,
+        kinds.String(validate=_collector_address),
+        "Address of an OpenTelemetry collector that takes OTLP over HTTP, as http://127.0.0.1:4318: traces"
+        " go there. Needs requirements-extras.txt.",
+    )
 
     @property
     def is_live(self) -> bool:
@@ -329,6 +376,11 @@ class Settings:
             raise SettingsError("\n".join(reasons))
 
     def _check_together(self) -> None:
+        if self.worker_metrics_port and self.is_live and not self.connector_metrics_token:
+            raise SettingsError(
+                "The setting WORKER_METRICS_PORT is wrong: nobody could read there; set"
+                " CONNECTOR_METRICS_TOKEN too."
+            )
         if self.connector_broker_url and not self.on_postgresql:
             raise SettingsError(
                 "The setting CONNECTOR_BROKER_URL is wrong: it needs a PostgreSQL server in"

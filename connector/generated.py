@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from connector import __version__, bootstrap, config
+from connector.domain.metrics import METRICS
 from connector.domain.platforms import PLATFORMS
 from connector.exports.documents import (
     catalog_table,
@@ -43,6 +44,7 @@ DOCUMENTS: Final = (
     "docs/triggers.md",
     "docs/batches.md",
     "docs/webhooks.md",
+    "docs/operating.md",
 )
 # Stands for the operator's own address, which nobody can know here.
 EXAMPLE_BASE_URL: Final = "https://connector.example.com"
@@ -80,6 +82,13 @@ def document_tables(catalog: Catalog) -> dict[str, str]:
             (
                 (f"`{name}`", f"`{default}`" if default else "", text)
                 for name, default, text in config.documented()
+            ),
+        ),
+        "metrics": table(
+            ("metric", "kind", "labels", "what it says"),
+            (
+                (f"`{m.name}`", m.kind, ", ".join(f"`{label}`" for label in m.labels), m.help)
+                for m in METRICS
             ),
         ),
         "reserved-handles": table(

@@ -8,24 +8,18 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from structlog.dev import ConsoleRenderer, plain_traceback
 from structlog.processors import TimeStamper, format_exc_info
 from structlog.stdlib import ExtraAdder
 from structlog.typing import EventDict, Processor
 
-from connector.domain.masking import HIDDEN, is_secret_name, masked_line
+from connector.domain.masking import masked_line, redacted
 from connector.domain.trace import request_id
 from wire.json_text import to_json
 from wire.lines import STDERR, LinesHandler
 
-# Routes, names and sentences come again and again; to search each for secrets costs more than the rest.
-_SHORT: Final = 64
-_masked_short: Final = lru_cache(maxsize=1024)(masked_line)
-_is_secret_name: Final = lru_cache(maxsize=256)(is_secret_name)
 _stamped: Final = TimeStamper(fmt="iso", utc=True)
 _with_extra: Final = ExtraAdder()
 _QUIET: Final = {
@@ -77,34 +71,18 @@ def _told(record: logging.LogRecord) -> EventDict:
     given: EventDict = {"_record": record, "exc_info": record.exc_info}
     fields = format_exc_info(None, "", _with_extra(logging.root, "", given))
     del fields["_record"]
-    for name, value in fields.items():
-        told.setdefault(name, HIDDEN if _is_secret_name(name) else _redacted(value))
+    for name, value in redacted(fields).items():
+        told.setdefault(name, value)
     return told
 
 
 def _head(record: logging.LogRecord, event: str) -> EventDict:
     head: EventDict = _stamped(None, "", {})
-    head.update(level=record.levelname.lower(), logger=record.name, event=_redacted(event))
+    head.update(level=record.levelname.lower(), logger=record.name, event=redacted(event))
     # Harmless already, and never the same.
     if current := request_id():
         head["request_id"] = current
     return head
-
-
-def _redacted(value: Any) -> Any:
-    """`value` as JSON can say it; what it can't is told as text, which is searched for secrets."""
-    if isinstance(value, str):
-        return _masked_short(value) if len(value) <= _SHORT else masked_line(value)
-    if value is None or isinstance(value, int | float):
-        return value
-    if isinstance(value, Mapping):
-        return {
-            _redacted(str(name)): HIDDEN if _is_secret_name(str(name)) else _redacted(one)
-            for name, one in value.items()
-        }
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_redacted(one) for one in value]
-    return masked_line(str(value))
 
 
 def _as_json(_logger: object, _method: str, told: EventDict) -> str:

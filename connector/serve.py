@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import click
 import requests
 
 from connector.config import Settings
+from wire.shared_folder import VARIABLE, make_shared_folder
 
 POLL_SECONDS = 0.2
 PARTS = (["gunicorn", "app:app"], ["connector", "work"])
@@ -47,8 +49,11 @@ def serve_until_stopped(settings: Settings, *, test_key: str | None) -> int:
     for number in STOPPING:
         signal.signal(number, lambda received, _frame: signals.append(received))
     # A session of its own: Ctrl-C reaches us alone, and we ask for a stop that drains.
+    # What both count is read together.
+    environment = {**os.environ, VARIABLE: make_shared_folder()}
     parts = [
-        subprocess.Popen([sys.executable, "-m", *words], start_new_session=True) for words in PARTS
+        subprocess.Popen([sys.executable, "-m", *words], start_new_session=True, env=environment)
+        for words in PARTS
     ]
     ready = False
     while len(_alive(parts)) == len(parts) and not signals:

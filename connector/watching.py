@@ -11,8 +11,8 @@ from sqlalchemy import Engine, make_url
 
 from connector.adapters.clock import SystemClock
 from connector.adapters.crypto import FernetVault, key_beside
+from connector.adapters.measured import Measure, MeasuredLooks, MeasuredProfiles, MeasuredSender
 from connector.adapters.pictures import WebPictures
-from connector.adapters.profiles import ProfileClient
 from connector.adapters.sender import WebhookSender
 from connector.adapters.store.deliveries import Deliveries
 from connector.adapters.store.history import History as KeptHistory
@@ -20,6 +20,7 @@ from connector.adapters.store.idempotency import IdempotentRequests
 from connector.adapters.store.jobs import Jobs as KeptJobs
 from connector.adapters.store.lookups import KnownProfiles
 from connector.adapters.store.series import Series
+from connector.adapters.store.standing import Standing
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.usage import UsageCounts
 from connector.adapters.store.visits import KeptVisits
@@ -30,7 +31,8 @@ from connector.adapters.store.workers import Workers
 from connector.adapters.wakeups import NoWakeups
 from connector.config import Settings, SettingsError, networks_in
 from connector.domain.errors import Unreadable
-from connector.domain.ports import Wakeups
+from connector.domain.metrics import CACHE
+from connector.domain.ports import Profiles, Wakeups
 from connector.domain.targets import is_denied
 from connector.services.batching import Batcher
 from connector.services.calls import Calls
@@ -59,8 +61,12 @@ _PICTURES_AT_ONCE = 8
 class Watching:
     """The parts of one process."""
 
-    def __init__(self, settings: Settings, engine: Engine, profiles: ProfileClient) -> None:
+    def __init__(
+        self, settings: Settings, engine: Engine, profiles: Profiles, measure: Measure
+    ) -> None:
         self._settings = settings
+        self._measure = measure
+        self.profiles = profiles = MeasuredProfiles(profiles, measure)
         self._clock = SystemClock()
         self._known = KnownProfiles(engine)
         self.meter = Meter(
@@ -72,7 +78,11 @@ class Watching:
             watching_budget=settings.watch_daily_credits,
         )
         self.lookups = Lookups(
-            profiles=profiles, store=self._known, meter=self.meter, clock=self._clock
+            profiles=profiles,
+            store=self._known,
+            meter=self.meter,
+            clock=self._clock,
+            noted=lambda cached: measure.count(CACHE, "hit" if cached else "miss"),
         )
         self._vault = _vault(settings)
         self._kept_requests = IdempotentRequests(engine)
@@ -81,11 +91,12 @@ class Watching:
         )
         self._wakeups = _wakeups(settings)
         self._workers = Workers(engine)
+        self.standing = Standing(engine, now=self._clock.now)
         self._deliveries = Deliveries(engine)
         self._watches = Watches(engine)
         self._history = KeptHistory(engine)
         subscriptions = Subscriptions(engine)
-        self._watcher = Watcher(
+        watcher = Watcher(
             store=self._watches,
             lookups=self.lookups,
             vault=self._vault,
@@ -94,6 +105,7 @@ class Watching:
             random=random.random,
             daily_budget=settings.watch_daily_credits,
         )
+        self._watcher = MeasuredLooks(watcher, measure)
         subscribing = Subscribing(
             store=subscriptions,
             profiles=profiles,
@@ -191,7 +203,7 @@ class Watching:
         """A worker that looks and delivers with so many threads."""
         courier = Courier(
             store=self._deliveries,
-            sender=WebhookSender(self._guarded_session(threads)),
+            sender=MeasuredSender(WebhookSender(self._guarded_session(threads)), self._measure),
             vault=self._vault,
             clock=self._clock,
             random=random.random,

@@ -194,7 +194,11 @@ class Watching:
             meter=self.meter, profiles=self.profiles, watching_budget=daily_budget
         )
         self.lookups = Lookups(
-            profiles=self.profiles, store=known, meter=self.meter, clock=self.clock
+            profiles=self.profiles,
+            store=known,
+            meter=self.meter,
+            clock=self.clock,
+            noted=lambda _cached: None,
         )
         self.watcher = Watcher(
             store=self.watches,

@@ -6,8 +6,9 @@ Rather too much is hidden than too little: a receiver's answer may repeat the he
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 HIDDEN: Final = "***"
@@ -58,8 +59,29 @@ def masked_line(text: str) -> str:
     return _PATH.sub(rf"\1{_UNKNOWN}", _ADDRESS.sub(_masked_found, masked(text)))
 
 
-def is_secret_name(name: str) -> bool:
-    """Whether a value of this name is none to be shown, whatever it looks like."""
+# Routes, names and sentences come again and again; to search each for secrets costs more than the rest.
+_SHORT: Final = 64
+_masked_short: Final = lru_cache(maxsize=1024)(masked_line)
+
+
+def redacted(value: Any) -> Any:
+    """`value` as JSON can say it, without secrets: by their looks, and by the names that they go by."""
+    if isinstance(value, str):
+        return _masked_short(value) if len(value) <= _SHORT else masked_line(value)
+    if value is None or isinstance(value, int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {
+            redacted(str(name)): HIDDEN if _is_secret_name(str(name)) else redacted(one)
+            for name, one in value.items()
+        }
+    if isinstance(value, list | tuple | set | frozenset):
+        return [redacted(one) for one in value]
+    return masked_line(str(value))
+
+
+@lru_cache(maxsize=256)
+def _is_secret_name(name: str) -> bool:
     return _SECRET_NAME.search(name) is not None
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
 from connector.domain.answers import Answer, RateLimit
+from connector.domain.callers import Caller
 from connector.domain.deadlines import Deadline
 from connector.domain.deliveries import (
     ClaimedDelivery,
@@ -150,6 +151,13 @@ class IdempotencyStore(Protocol):
 
     def forget(self, before: datetime, *, limit: int) -> int:
         """Deletes what was begun before; how much that was, `limit` at most."""
+
+
+class Looker(Protocol):
+    """Looks at claimed watches."""
+
+    def look(self, watch: ClaimedWatch, caller: Caller | None = None) -> ConnectorError | None:
+        """Looks at the profile and keeps what follows; answers what went wrong. Never raises."""
 
 
 class WatchStore(Protocol):

@@ -7,6 +7,7 @@ processes for a claim in the database.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -30,12 +31,16 @@ Flight = tuple[str, str, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Lookups:
-    """Fetches profiles for callers. Nothing is shared between API keys, nor between platforms."""
+    """Fetches profiles for callers. Nothing is shared between API keys, nor between platforms.
+
+    `noted` is told of each that may cost nothing whether it did.
+    """
 
     profiles: Profiles
     store: LookupStore
     meter: Meter
     clock: Clock
+    noted: Callable[[bool], None]
     _flights: dict[Flight, Future[Found]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
@@ -49,6 +54,7 @@ class Lookups:
         if max_age_seconds <= 0:
             return self._call(handle, caller, asked, token=None)
         found = self._share(handle, caller, asked, max_age_seconds)
+        self.noted(found.cached)
         if found.cached:
             self.meter.saved(asked)
         return found

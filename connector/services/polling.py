@@ -20,10 +20,9 @@ from connector.domain.errors import (
     UpstreamUnavailable,
 )
 from connector.domain.events import sample_event
-from connector.domain.ports import Clock, SubscriptionStore, WatchStore
+from connector.domain.ports import Clock, Looker, SubscriptionStore, WatchStore
 from connector.domain.subscriptions import Subscription, Watched
 from connector.services.subscribing import Subscribing, terms_of
-from connector.services.watching import Watcher
 
 MAX_EVENTS: Final = 100
 # With less than this part of the time left, what is still due waits for the next poll.
@@ -38,7 +37,7 @@ class Polling:
     subscriptions: SubscriptionStore
     subscribing: Subscribing
     watches: WatchStore
-    watcher: Watcher
+    watcher: Looker
     clock: Clock
 
     def poll(

@@ -19,6 +19,7 @@ from connector.domain.ports import (
     DeliveryStore,
     Due,
     JobStore,
+    Looker,
     Wakeups,
     WatchStore,
     WorkerStore,
@@ -27,7 +28,6 @@ from connector.services import batching, delivering, watching
 from connector.services.batching import Batcher
 from connector.services.delivering import Courier
 from connector.services.history import Forgetting
-from connector.services.watching import Watcher
 
 log = logging.getLogger(__name__)
 IDLE_SECONDS: Final = 0.5
@@ -85,7 +85,7 @@ class Worker:
     deliveries: DeliveryStore
     jobs: JobStore
     workers: WorkerStore
-    watcher: Watcher
+    watcher: Looker
     batcher: Batcher
     courier: Courier
     forgetting: Forgetting

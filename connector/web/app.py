@@ -14,6 +14,7 @@ from connector.web.console.desk import refused
 from connector.web.console.routes import console_routes
 from connector.web.errors import register_errors
 from connector.web.health import Checks, health_routes
+from connector.web.metrics import Scrape, metrics_routes
 from connector.web.routes import UseCases, platform_routes
 from connector.web.trace import register_trace
 from connector.web.viewer import Document, viewer_routes
@@ -32,6 +33,7 @@ def create_app(
     document: Document,
     checks: Checks,
     notes: Checks,
+    scrape: Scrape,
     clock: Clock,
     max_deadline_seconds: float,
     base_url: str | None = None,
@@ -61,6 +63,7 @@ def create_app(
         )
     app.register_blueprint(firing_routes(use_cases.firing, use_cases.idempotency))
     app.register_blueprint(health_routes(checks, notes))
+    app.register_blueprint(metrics_routes(scrape))
     app.register_blueprint(viewer_routes(document))
     app.register_blueprint(
         console_routes(

@@ -40,6 +40,7 @@ STATUSES: Final[Mapping[type[ConnectorError], int]] = {
 # What the web server itself refuses, before any use case: status -> (code, advice).
 REFUSALS: Final[Mapping[int, tuple[str, str]]] = {
     400: ("invalid_input", "Correct the request and send it again; nothing was charged."),
+    401: ("invalid_token", "Send the operator's token as 'Authorization: Bearer TOKEN'."),
     404: ("not_found", "Check the address; GET / lists what there is."),
     405: ("method_not_allowed", "Use one of the methods in the Allow header."),
     413: ("payload_too_large", "Send less than 1 MB."),
@@ -79,8 +80,6 @@ def _connector_error(error: ConnectorError) -> Response:
     response = _answer(STATUSES[type(error)], error_body(error))
     if error.retry_after_seconds is not None:
         response.headers["Retry-After"] = str(error.retry_after_seconds)
-    if response.status_code == 401:
-        response.headers["WWW-Authenticate"] = "Bearer"
     return pass_on(error.rate_limit, response)
 
 
@@ -124,4 +123,6 @@ def _body(message: str, code: str, advice: str, *, retryable: bool) -> dict[str,
 def _answer(status: int, body: dict[str, Any]) -> Response:
     response = jsonify(body)
     response.status_code = status
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
     return response

@@ -43,7 +43,9 @@ def _end(response: Response) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     # A file of the viewer has a word of its own on how it may be kept.
     response.headers.setdefault("Cache-Control", "no-store")
-    log.info(
+    # A scraper comes every few seconds.
+    log.log(
+        logging.DEBUG if request.endpoint == "metrics.metrics" else logging.INFO,
         "request",
         extra={
             "method": request.method,

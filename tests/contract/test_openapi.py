@@ -20,6 +20,7 @@ from connector.domain.platforms import PLATFORMS
 from connector.services.handlers import HANDLERS
 from connector.web.app import create_app
 from connector.web.errors import REFUSALS, STATUSES
+from connector.web.metrics import Scrape
 from connector.web.routes import UseCases
 from connector.web.viewer import FILE_KINDS
 from profile_api import failures
@@ -83,6 +84,7 @@ def connector_app() -> Flask:
         document=dict,
         checks={},
         notes={},
+        scrape=Scrape(bytes, "text/plain", token=None, is_open=True),
         clock=SystemClock(),
         max_deadline_seconds=60,
     )
@@ -243,6 +245,7 @@ def test_what_never_happens_in_tests_is_documented_too() -> None:
         document=dict,
         checks={"database": lambda: "Run migrate."},
         notes={},
+        scrape=Scrape(bytes, "text/plain", token=None, is_open=True),
         clock=SystemClock(),
         max_deadline_seconds=60,
     )

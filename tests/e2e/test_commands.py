@@ -86,11 +86,14 @@ def shell(command: str) -> Any:
 def test_make_run_serves_says_so_and_ends_with_all_it_started(tmp_path: Path, ending: str) -> None:
     """Its curl line works as printed; afterwards the port is free and no process is left."""
     port = free_port()
-    with make_run(tmp_path, PORT=str(port), WEB_WORKERS="2") as (process, printed):
+    folder = {"TMPDIR": str(tmp_path)}
+    with make_run(tmp_path, PORT=str(port), WEB_WORKERS="2", **folder) as (process, printed):
         assert f"Ready on http://127.0.0.1:{port}" in printed
         curl = printed[printed.index("curl") : printed.index("Next:")]
         assert shell(curl)["handle"] == "stoolpresidente"
         assert len(processes_with(str(tmp_path))) >= 4
+        # What the worker counts is read from the web server.
+        assert len(processes_with(f"{tmp_path}/connector-metrics-")) == 4
         # A terminal signals the whole group; a process manager only what it started.
         if ending == "SIGTERM to make":
             process.send_signal(signal.SIGTERM)
@@ -98,6 +101,7 @@ def test_make_run_serves_says_so_and_ends_with_all_it_started(tmp_path: Path, en
             os.killpg(process.pid, signal.Signals[ending])
         process.wait(90)
     assert processes_with(str(tmp_path)) == []
+    assert not list(tmp_path.glob("connector-metrics-*"))
     with pytest.raises(requests.ConnectionError):
         requests.get(f"http://127.0.0.1:{port}/healthz", timeout=5)
     assert "Traceback" not in (tmp_path / "errors.log").read_text()

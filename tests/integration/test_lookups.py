@@ -69,7 +69,13 @@ def in_two_processes(watching: Watching, engine: Engine) -> tuple[SlowProfiles, 
     stores = [KnownProfiles(engine), KnownProfiles(engine)]
     clock = SystemClock()
     return profiles, [
-        Lookups(profiles=profiles, store=store, meter=watching.meter, clock=clock)
+        Lookups(
+            profiles=profiles,
+            store=store,
+            meter=watching.meter,
+            clock=clock,
+            noted=lambda _cached: None,
+        )
         for store in stores
     ]
 

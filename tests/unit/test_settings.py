@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from connector.config import Settings, SettingsError, documented, refusals
@@ -75,12 +77,44 @@ def test_empty_variable_counts_as_unset() -> None:
         ("HOST", "a b"),
         ("CONNECTOR_DENIED_NETWORKS", "10.0.0.0/8,"),
         ("CONNECTOR_DENIED_NETWORKS", "10.0.0.1/8"),
+        ("CONNECTOR_METRICS_TOKEN", "s3cret and more"),
+        ("WORKER_METRICS_PORT", "0"),
+        ("SENTRY_DSN", "https://sentry.example.com/1"),
+        ("SENTRY_DSN", "https://s3cret@sentry.example.com/"),
+        ("SENTRY_DSN", "https://s3cret@[bad/1"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4317"),
     ],
 )
 def test_wrong_value_is_named_but_not_repeated(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"The setting {name} is wrong: ") as refused:
         Settings.from_env({name: value})
     assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SENTRY_DSN", "https://key@o1.ingest.sentry.io/42"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318"),
+    ],
+)
+def test_missing_extras_are_named_with_the_command(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rather than a traceback at the start."""
+    assert Settings.from_env({name: value}) != Settings()
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if "site-packages" not in path])
+    for package in ("sentry_sdk", "opentelemetry"):
+        monkeypatch.delitem(sys.modules, package, raising=False)
+    with pytest.raises(SettingsError, match=r"pip install -r requirements-extras\.txt"):
+        Settings.from_env({name: value})
+
+
+def test_nobody_could_read_a_live_worker_without_a_token() -> None:
+    live = {"WORKER_METRICS_PORT": "9100", "PROFILE_API_URL": "https://api.example.com"}
+    with pytest.raises(SettingsError, match="set CONNECTOR_METRICS_TOKEN too"):
+        Settings.from_env(live)
+    assert Settings.from_env({**live, "CONNECTOR_METRICS_TOKEN": "t"}).worker_metrics_port == 9100
 
 
 @pytest.mark.parametrize("name", ["postgres", "postgresql", "postgresql+psycopg", "Postgres"])

@@ -14,7 +14,7 @@ from wire.database import is_new, reading, writing
 from wire.together import Together
 
 # What a budget has been set aside for is counted in a row of its own, beside the rows by what asked.
-_SET_ASIDE: Final = ""
+SET_ASIDE: Final = ""
 
 
 class UsageCounts:
@@ -26,7 +26,7 @@ class UsageCounts:
 
     def set_aside(self, asked: Asked, credits: int, *, budget: int) -> bool:
         """Takes `credits` out of the day's budget; false, and nothing taken, where it would not last."""
-        ledger = Asked(asked.connection_id, asked.day, _SET_ASIDE)
+        ledger = Asked(asked.connection_id, asked.day, SET_ASIDE)
         taken = (
             update(Row)
             .where(*_of(ledger), Row.credits + credits <= budget)
@@ -41,7 +41,7 @@ class UsageCounts:
 
     def give_back(self, asked: Asked, credits: int) -> None:
         """Returns what was set aside."""
-        ledger = Asked(asked.connection_id, asked.day, _SET_ASIDE)
+        ledger = Asked(asked.connection_id, asked.day, SET_ASIDE)
         returned = update(Row).where(*_of(ledger)).values(credits=Row.credits - credits)
         # Anybody can make up keys: they leave nothing behind.
         emptied = delete(Row).where(*_of(ledger), Row.credits <= 0)
@@ -67,7 +67,7 @@ class UsageCounts:
     def counted(self, connection_id: str, *, month: str) -> dict[str, dict[str, Spent]]:
         """What was spent in `month` ("2026-11"), by what asked and by day."""
         query = select(Row.__table__).where(
-            Row.connection_id == connection_id, Row.day.startswith(month), Row.what != _SET_ASIDE
+            Row.connection_id == connection_id, Row.day.startswith(month), Row.what != SET_ASIDE
         )
         found: dict[str, dict[str, Spent]] = {}
         with reading(self._engine) as session:
@@ -129,7 +129,7 @@ _ADD: Final = (
 _SINCE: Final = select(Row.__table__).where(
     Row.connection_id.in_(bindparam("all", expanding=True)),
     Row.day >= bindparam("on"),
-    Row.what != _SET_ASIDE,
+    Row.what != SET_ASIDE,
 )
 
 

@@ -199,7 +199,8 @@ def for_workers() -> ColumnElement[bool]:
     return and_(wanted, _RUNS)
 
 
-def _awaited() -> ColumnElement[bool]:
+def awaited() -> ColumnElement[bool]:
+    """A worker is to look, as soon as it is due, with a key that is good."""
     healthy = exists().where(Connection.id == Watch.connection_id, Connection.problem.is_(None))
     return and_(for_workers(), healthy)
 
@@ -217,8 +218,8 @@ def _due(*wanted: ColumnElement[bool]) -> Any:
 
 
 # Said once each: to put a statement together takes many times as long as to carry it out.
-_DUE: Final = _due(_awaited())
-_DUE_ONE: Final = _due(_awaited(), Watch.id == bindparam("of"))
+_DUE: Final = _due(awaited())
+_DUE_ONE: Final = _due(awaited(), Watch.id == bindparam("of"))
 _DUE_FOR: Final = _due(
     _RUNS,
     exists().where(

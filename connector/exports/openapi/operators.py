@@ -11,7 +11,7 @@ from connector.exports.openapi.responses import EVERYWHERE, Door, Responses
 _TEXT: Final = {"type": "string"}
 _TEXTS: Final = {"type": "array", "items": _TEXT}
 _INDEX: Final = {"about": _TEXT, "authentication": _TEXT, "documentation": _TEXT, "routes": _TEXTS}
-_STATUS: Final = {"type": "string", "enum": ["ok", "not ready"]}
+_STATUS: Final = {"type": "string", "enum": ["ok", "degraded", "not ready"]}
 _CHECKS: Final = {
     "type": "object",
     "additionalProperties": _TEXT,
@@ -33,7 +33,11 @@ def operator_paths(door: Door, responses: Responses) -> dict[str, Any]:
     refused = responses.of(*EVERYWHERE)
     ready = _object({"status": _STATUS, "checks": _CHECKS})
     alive = _object({"status": {"type": "string", "const": "ok"}})
-    readiness = {"200": _json("It can.", ready), "503": _json("Not yet; a check says why.", ready)}
+    readiness = {
+        "200": _json("It can; where it is degraded, a check says what is amiss.", ready),
+        "503": _json("Not yet; a check says why.", ready),
+    }
+    unread = responses.of(401, 404, *EVERYWHERE)
     index = {"200": _json("The routes.", _object(_INDEX))}
     document = {"200": _json("OpenAPI 3.1.", _object(_DOCUMENT))}
     page = {"200": _page(), "304": _NOT_MODIFIED}
@@ -41,6 +45,7 @@ def operator_paths(door: Door, responses: Responses) -> dict[str, Any]:
         "/": _get("index", "List every route", index | refused),
         "/healthz": _get("healthz", "Is the process up", {"200": _json("It is.", alive)} | refused),
         "/readyz": _get("readyz", "Can it do its work", readiness | refused),
+        "/metrics": _get("metrics", "Read what is measured", {"200": _metrics()} | unread),
         "/openapi.json": _get("openapi", "Get this document", document | refused),
         "/docs": _get("docs", "Read and try this document", page | refused),
         "/docs/{name}": _viewer_file(door.viewer_files, responses),
@@ -83,6 +88,14 @@ def _json(description: str, schema: Mapping[str, Any]) -> dict[str, Any]:
         "description": description,
         "headers": sent(),
         "content": {"application/json": {"schema": schema}},
+    }
+
+
+def _metrics() -> dict[str, Any]:
+    return {
+        "description": "Prometheus's text format. For who has the operator's token, as a Bearer.",
+        "headers": sent(),
+        "content": {"text/plain": {"schema": _TEXT}},
     }
 
 

@@ -1,0 +1,105 @@
+"""How things stand in the whole database: what is due, pending, dead, spent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection as Session
+from sqlalchemy import Engine, bindparam, func, or_, select
+
+from connector.adapters.store.tables import Delivery, Job, Subscription, UsageDay, Watch, Worker
+from connector.adapters.store.time import to_ms
+from connector.adapters.store.usage import SET_ASIDE
+from connector.adapters.store.watches import awaited
+from connector.adapters.store.workers import SILENT_AFTER
+from connector.domain.deliveries import DEAD, PENDING
+from connector.domain.metrics import (
+    CREDITS_TODAY,
+    DEAD_LETTERS,
+    DELIVERY_AGE,
+    PENDING_DELIVERIES,
+    SUBSCRIPTIONS,
+    UNFINISHED_JOBS,
+    WATCH_AGE,
+    WATCHES_DUE,
+    WORKERS_ALIVE,
+    Metric,
+    Reading,
+)
+from connector.domain.subscriptions import ACTIVE
+from connector.domain.usage import day_of
+from wire.database import reading
+
+# To ask of each whether it is awaited takes ten times as long as to count it; with no worker all are due.
+MAX_COUNTED: Final = 1_000
+
+
+class Standing:
+    """The part of the store that tells operators how everything stands."""
+
+    def __init__(self, engine: Engine, *, now: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._now = now
+
+    def read(self) -> list[Reading]:
+        """Each metric that the database knows, with the values of its labels, and its value."""
+        now = self._now()
+        times = {"now": to_ms(now), "silent": to_ms(now - SILENT_AFTER)}
+        with reading(self._engine) as session:
+            counts: list[Reading] = [
+                (metric, (), session.execute(query, times).scalar_one())
+                for metric, query in _COUNTS.items()
+            ]
+            ages: list[Reading] = [
+                (metric, (), _age(session.execute(query, times).scalar_one_or_none(), now))
+                for metric, query in _OLDEST.items()
+            ]
+            return [*counts, *ages, *_credits(session, day_of(now))]
+
+
+def _age(due_at: int | None, now: datetime) -> float:
+    return 0.0 if due_at is None else (to_ms(now) - due_at) / 1000
+
+
+def _credits(session: Session, day: str) -> Iterator[Reading]:
+    for what, charged, saved, unsure in session.execute(_CREDITS, {"day": day}):
+        booked = {"charged": charged, "saved": saved, "unsure": unsure}
+        yield from ((CREDITS_TODAY, (what, kind), float(value)) for kind, value in booked.items())
+
+
+_NOW: Any = bindparam("now")
+_DUE: Final = (Watch.due_at <= _NOW, awaited())
+_HELD_BACK_NOT: Final = (
+    Subscription.state == ACTIVE,
+    or_(Subscription.throttled_until.is_(None), Subscription.throttled_until <= _NOW),
+)
+_COUNTS: Final[dict[Metric, Any]] = {
+    WATCHES_DUE: select(func.count()).select_from(
+        select(Watch.id).where(*_DUE).limit(MAX_COUNTED).subquery()
+    ),
+    PENDING_DELIVERIES: select(func.count()).where(Delivery.state == PENDING),
+    DEAD_LETTERS: select(func.count()).where(Delivery.state == DEAD),
+    SUBSCRIPTIONS: select(func.count()).where(Subscription.state == ACTIVE),
+    UNFINISHED_JOBS: select(func.count()).where(Job.ended_at.is_(None)),
+    WORKERS_ALIVE: select(func.count()).where(Worker.beat_at > bindparam("silent")),
+}
+_OLDEST: Final[dict[Metric, Any]] = {
+    WATCH_AGE: select(Watch.due_at).where(*_DUE).order_by(Watch.due_at).limit(1),
+    DELIVERY_AGE: select(Delivery.due_at)
+    .join(Subscription, Subscription.id == Delivery.subscription_id)
+    .where(Delivery.state == PENDING, Delivery.due_at <= _NOW, *_HELD_BACK_NOT)
+    .order_by(Delivery.due_at)
+    .limit(1),
+}
+_CREDITS: Final = (
+    select(
+        UsageDay.what,
+        func.sum(UsageDay.credits),
+        func.sum(UsageDay.saved),
+        func.sum(UsageDay.unsure),
+    )
+    .where(UsageDay.day == bindparam("day"), UsageDay.what != SET_ASIDE)
+    .group_by(UsageDay.what)
+)

@@ -1,0 +1,71 @@
+"""What operators are told of the whole database, on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Engine, select, update
+
+from connector.adapters.store.standing import Standing
+from connector.adapters.store.tables import Delivery, Job, Subscription, Watch
+from connector.adapters.store.workers import Workers
+from connector.domain.answers import Page
+from connector.domain.deliveries import DEAD
+from connector.domain.metrics import METRICS
+from connector.domain.subscriptions import DISABLED
+from tests.watched import Watching, profile
+from wire.database import writing
+
+
+@pytest.fixture
+def watching(engine: Engine) -> Watching:
+    return Watching(engine)
+
+
+def standing(watching: Watching, engine: Engine) -> dict[str, float]:
+    found = Standing(engine, now=watching.clock.now).read()
+    assert {metric for metric, _, _ in found} <= {m for m in METRICS if m.kind == "gauge"}
+    return {
+        " ".join([metric.name.removeprefix("connector_"), *labels]): value
+        for metric, labels, value in found
+    }
+
+
+def test_an_empty_database_stands_still(watching: Watching, engine: Engine) -> None:
+    assert set(standing(watching, engine).values()) == {0}
+
+
+def test_what_is_due_pending_and_dead_is_told(watching: Watching, engine: Engine) -> None:
+    """Of watches, those that workers look at; of deliveries, those that nothing holds back."""
+    watching.profiles.answers["one"] = profile("one")
+    caller, target = watching.caller(), "https://receiver.example.com/x"
+    hook = watching.hooks.subscribe("new_video", target, {"handles": ["one"]}, caller)
+    # Looked at when it is polled, so never due for a worker.
+    watching.polling.poll("new_video", {"handles": ["one"]}, caller, Page(10))
+    Workers(engine).beat("w", watching.clock.now())
+    watching.clock.move(seconds=1800)
+    found = standing(watching, engine)
+    assert (found["subscriptions_active"], found["watches_due"]) == (2, 1)
+    assert 0 < found["watch_oldest_due_age_seconds"] <= 1800
+    assert found["workers_alive"] == 0
+    Workers(engine).beat("w", watching.clock.now())
+    watching.profiles.answers["one"] = profile("one", videos=4)
+    watching.look()
+    watching.clock.move(seconds=30)
+    found = standing(watching, engine)
+    assert (found["watches_due"], found["workers_alive"]) == (0, 1)
+    pending = found["deliveries_pending"]
+    assert pending > 1
+    assert found["delivery_oldest_due_age_seconds"] == 30
+    assert found["credits_today watching charged"] > 0
+    with writing(engine) as session:
+        (first, *_) = session.execute(select(Delivery.sequence)).scalars().all()
+        session.execute(update(Delivery).where(Delivery.sequence == first).values(state=DEAD))
+        session.execute(
+            update(Subscription).where(Subscription.id == hook["id"]).values(state=DISABLED)
+        )
+        session.execute(update(Watch).values(paused_at=1))
+        session.execute(update(Job).values(ended_at=1))
+    watching.clock.move(seconds=3600)
+    found = standing(watching, engine)
+    assert (found["dead_letters"], found["deliveries_pending"]) == (1, pending - 1)
+    assert found["delivery_oldest_due_age_seconds"] == found["watches_due"] == 0
