@@ -12,6 +12,7 @@ import click
 import requests
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 import profile_api.app
 import profile_api.commands
@@ -33,6 +34,7 @@ from connector.services.working import Worker
 from connector.watching import Watching, check_keys_open
 from connector.web.app import MAX_BODY_BYTES, create_app, single_slashes
 from connector.web.errors import REFUSALS, STATUSES
+from connector.web.headers import secure_headers
 from connector.web.routes import UseCase, UseCases
 from connector.web.viewer import FILE_KINDS
 from profile_api.keys import TEST_KEY
@@ -66,10 +68,11 @@ def build(environ: Mapping[str, str]) -> WSGIApplication:
     session = new_session(pool_size=settings.web_lookups)
     engine = _engine(settings)
     if settings.profile_api_url:
-        return _guarded(_connector(settings, session, engine, settings.profile_api_url))
+        return _guarded(_connector(settings, session, engine, settings.profile_api_url), settings)
     endpoint = _endpoint(settings, engine, session)
     session.mount(_EMBEDDED_HOST, WSGIAdapter(endpoint))
-    return _guarded(_either(_connector(settings, session, engine, _EMBEDDED_HOST), endpoint))
+    connector = _connector(settings, session, engine, _EMBEDDED_HOST)
+    return _guarded(_either(connector, endpoint), settings)
 
 
 def _start_log(settings: Settings) -> None:
@@ -285,8 +288,12 @@ def _handed(handlers: Handlers, **collaborators: object) -> dict[str, UseCase]:
     return {key: partial(handler, **collaborators) for key, handler in handlers.items()}
 
 
-def _guarded(application: WSGIApplication) -> WSGIApplication:
-    return whole_bodies(single_slashes(application), longest=MAX_BODY_BYTES)
+def _guarded(application: WSGIApplication, settings: Settings) -> WSGIApplication:
+    whole = whole_bodies(single_slashes(application), longest=MAX_BODY_BYTES)
+    secured = secure_headers(whole)
+    hops = settings.trusted_proxies
+    # Never the host: whoever may name it chooses where addresses of webhooks lead.
+    return ProxyFix(secured, x_for=hops, x_proto=hops, x_host=0) if hops else secured
 
 
 def _either(connector: WSGIApplication, endpoint: WSGIApplication) -> WSGIApplication:

@@ -280,6 +280,12 @@ class Settings:
         "How long a stop waits for look-ups in flight; longer than they may take. Whoever kills what does"
         " not stop has to wait longer still.",
     )
+    trusted_proxies: int = _setting(
+        0,
+        _whole(0, 10),
+        "Proxies in front of the connector, each of which adds to X-Forwarded-For and -Proto what it sees."
+        " 0: nobody's word is taken for where a request comes from, or for whether it came by https.",
+    )
     log_level: str = _setting(
         "INFO",
         kinds.String(validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),

@@ -13,6 +13,7 @@ from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
 from connector.web.errors import refusal_body
+from connector.web.headers import ALWAYS
 
 log = logging.getLogger("connector.requests")
 EXIT_SECONDS: Final = 5
@@ -52,11 +53,16 @@ def write_error(client: socket.socket, status: int, reason: str, _text: str) -> 
     """In place of gunicorn's own, which answers HTML with what it was sent in it."""
     request_id = uuid.uuid4().hex
     body = json.dumps(refusal_body(status, f"{reason}.", request_id)).encode()
-    head = (
-        f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/json\r\n"
-        f"X-Request-ID: {request_id}\r\nX-Content-Type-Options: nosniff\r\n"
-        f"Cache-Control: no-store\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
+    headers = {
+        "Connection": "close",
+        "Content-Type": "application/json",
+        "Content-Length": len(body),
+        "X-Request-ID": request_id,
+        "Cache-Control": "no-store",
+        **ALWAYS,
+    }
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    head = f"HTTP/1.1 {status} {reason}\r\n{lines}\r\n"
     log.info("(refused unread) %d request_id=%s", status, request_id)
     gunicorn.util.write_nonblock(client, head.encode() + body)
 
