@@ -19,6 +19,7 @@ import profile_api.commands
 import profile_api.description
 from connector import __version__
 from connector.adapters.clock import SystemClock
+from connector.adapters.counts import MemoryCounts
 from connector.adapters.in_process import WSGIAdapter
 from connector.adapters.profiles import ProfileClient
 from connector.adapters.store.deliveries import Deliveries
@@ -35,6 +36,7 @@ from connector.watching import Watching, check_keys_open
 from connector.web.app import MAX_BODY_BYTES, create_app, single_slashes
 from connector.web.errors import REFUSALS, STATUSES
 from connector.web.headers import secure_headers
+from connector.web.rates import Counts, Rates
 from connector.web.routes import UseCase, UseCases
 from connector.web.viewer import FILE_KINDS
 from profile_api.keys import TEST_KEY
@@ -278,10 +280,24 @@ def _connector(
         checks={"database": partial(_database_problem, engine)},
         notes={"worker": watching.worker_problem},
         clock=clock,
+        rates=_rates(settings, clock),
         max_deadline_seconds=settings.connector_deadline_seconds,
         base_url=settings.connector_base_url,
         test_key=test_key(settings),
     )
+
+
+def _rates(settings: Settings, clock: SystemClock) -> Rates:
+    counts: Counts = MemoryCounts()
+    if settings.connector_broker_url:
+        from connector.adapters.shared_counts import RedisCounts
+
+        counts = RedisCounts(settings.connector_broker_url, clock)
+    limits = {
+        "per_key": settings.rate_limit_per_key,
+        "per_address": settings.rate_limit_per_address,
+    }
+    return Rates(counts=counts, clock=clock, **limits)
 
 
 def _handed(handlers: Handlers, **collaborators: object) -> dict[str, UseCase]:

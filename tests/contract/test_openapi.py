@@ -15,11 +15,13 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import profile_api.app
 from connector.adapters.clock import SystemClock
+from connector.adapters.counts import MemoryCounts
 from connector.bootstrap import published_document
 from connector.domain.platforms import PLATFORMS
 from connector.services.handlers import HANDLERS
 from connector.web.app import create_app
 from connector.web.errors import REFUSALS, STATUSES
+from connector.web.rates import Rates
 from connector.web.routes import UseCases
 from connector.web.viewer import FILE_KINDS
 from profile_api import failures
@@ -77,6 +79,9 @@ def use_cases_of(use_case: Any) -> UseCases:
     )
 
 
+NO_LIMITS = Rates(counts=MemoryCounts(), clock=SystemClock(), per_key=0, per_address=0)
+
+
 def connector_app() -> Flask:
     return create_app(
         use_cases_of(failing),
@@ -84,6 +89,7 @@ def connector_app() -> Flask:
         checks={},
         notes={},
         clock=SystemClock(),
+        rates=NO_LIMITS,
         max_deadline_seconds=60,
     )
 
@@ -244,6 +250,7 @@ def test_what_never_happens_in_tests_is_documented_too() -> None:
         checks={"database": lambda: "Run migrate."},
         notes={},
         clock=SystemClock(),
+        rates=NO_LIMITS,
         max_deadline_seconds=60,
     )
     for path, status in (("/readyz", 503), ("/make/me", 500), ("/make/searches/find_profile", 500)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import requests
@@ -19,6 +20,7 @@ FORGED = {
     "X-Forwarded-Prefix": "/evil",
     "Forwarded": "for=9.9.9.9;proto=https;host=evil.example",
 }
+GUEST = "8.8.8.8"
 HSTS = "Strict-Transport-Security"
 
 
@@ -113,12 +115,35 @@ def test_only_what_the_last_proxy_says_counts(proxied: Server) -> None:
         assert address.startswith(scheme)
 
 
-def test_public_address_is_not_the_callers_to_choose(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    folder = tmp_path_factory.mktemp("based")
-    with running_server(folder, CONNECTOR_BASE_URL="https://real.example") as based:
-        made = made_address(based, {"Host": "evil.example", **FORGED})
-        page = signed_in(based, {"Host": "evil.example", **FORGED})
+def test_public_address_is_not_the_callers_to_choose(tmp_path: Path) -> None:
+    """Nor where a request comes from: whoever could would have a limit of its own for each request."""
+    settings = {"CONNECTOR_BASE_URL": "https://real.example", "RATE_LIMIT_PER_ADDRESS": "1"}
+    with running_server(tmp_path, **settings) as based:
+        for _ in range(2):
+            made = made_address(based, {"Host": "evil.example", "X-Forwarded-For": GUEST, **FORGED})
+            page = signed_in(based, {"Host": "evil.example", "X-Forwarded-For": GUEST, **FORGED})
+            assert page.status_code == 200
     assert made.startswith("https://real.example/webhooks/")
     assert "evil.example" not in page.text + str(page.headers)
+
+
+def test_address_that_the_last_proxy_saw_is_limited(tmp_path: Path) -> None:
+    """On every route but the endpoint's, which has limits of its own; a person gets a page."""
+    settings = {"TRUSTED_PROXIES": "1", "RATE_LIMIT_PER_ADDRESS": "3"}
+    with running_server(tmp_path, **settings) as limited:
+
+        def ask(path: str, forged: int = 0) -> requests.Response:
+            said = {"X-Forwarded-For": f"1.1.1.{forged}, {GUEST}"}
+            return requests.get(f"{limited.url}{path}", headers=said, timeout=60)
+
+        def refused(path: str) -> requests.Response:
+            # A new minute may begin meanwhile, and forgives.
+            answers = (ask(path, number) for number in range(20))
+            return next(answer for answer in answers if answer.status_code == 429)
+
+        key, token, page = map(refused, ("/zapier/me", "/webhooks/wh_guess", "/console/sign-in"))
+        assert [ask("/api/v1/get-tiktok-profile").status_code for _ in range(4)] == [405] * 4
+        assert [ask("/healthz").status_code for _ in range(4)] == [200] * 4
+    assert key.json()["error_code"] == token.json()["error_code"] == "rate_limited"
+    assert page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert all(1 <= int(answer.headers["Retry-After"]) <= 60 for answer in (key, token, page))
