@@ -21,7 +21,7 @@ from connector.domain.platforms import PLATFORMS
 from connector.services.handlers import HANDLERS
 from connector.web.app import create_app
 from connector.web.errors import REFUSALS, STATUSES
-from connector.web.rates import Rates
+from connector.web.rates import UNCOUNTED, Rates
 from connector.web.routes import UseCases
 from connector.web.viewer import FILE_KINDS
 from profile_api import failures
@@ -192,12 +192,18 @@ def codes_of(response: dict[str, Any]) -> list[str]:
 def test_look_ups_name_every_error_that_they_can_end_with(platform: str) -> None:
     """A search answers a miss with an empty list, so it has no 404."""
     every = {str(status) for status in STATUSES.values()} | {"200", "413"}
-    every |= {"405", "414", "431", "500"}
+    every |= {"405", "408", "414", "431", "500"}
     action = DOCUMENT["paths"][f"/{platform}/actions/get_profile"]
     search = DOCUMENT["paths"][f"/{platform}/searches/find_profile"]
     assert set(action["post"]["responses"]) == every
     assert set(search["post"]["responses"]) == every - {"404"}
     assert set(search["get"]["responses"]) == every - {"404", "409", "413", "422"}
+
+
+def test_only_monitors_are_never_told_to_wait() -> None:
+    """The limits of a key and of an address are on every other route."""
+    unlimited = {path for _, path, op in operations(DOCUMENT) if "429" not in op["responses"]}
+    assert unlimited == UNCOUNTED - {"/metrics"}
 
 
 SAMPLE_ARGUMENTS: dict[str, Any] = {
