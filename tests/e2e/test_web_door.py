@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -125,6 +127,29 @@ def test_public_address_is_not_the_callers_to_choose(tmp_path: Path) -> None:
             assert page.status_code == 200
     assert made.startswith("https://real.example/webhooks/")
     assert "evil.example" not in page.text + str(page.headers)
+
+
+def test_key_is_limited_whoever_sends_it(tmp_path: Path) -> None:
+    """Also in the console, where the browser sends something else in its place."""
+    with running_server(tmp_path, RATE_LIMIT_PER_KEY="5") as limited, requests.Session() as browser:
+        key, _ = limited.new_key()
+        page = browser.get(f"{limited.url}/console/sign-in", timeout=60)
+        form = re.search(r'name="form_token" value="(\w+)"', page.text)
+        assert form
+        entered = {"api_key": key, "form_token": form[1]}
+        assert browser.post(f"{limited.url}/console/sign-in", data=entered, timeout=60).ok
+
+        def refused(ask: Callable[[str], requests.Response], path: str) -> requests.Response:
+            # A new minute may begin meanwhile, and forgives.
+            answers = (ask(f"{limited.url}{path}") for _ in range(20))
+            return next(answer for answer in answers if answer.status_code == 429)
+
+        by_header = partial(requests.get, headers={"X-API-Key": key}, timeout=60)
+        rows = refused(by_header, "/zapier/usage")
+        shown = refused(partial(browser.get, timeout=60), "/console/usage")
+    assert rows.json()["error"] == "This connector takes 5 requests a minute from one API key."
+    assert "This connector takes 5 requests a minute" in shown.text
+    assert int(shown.headers["Retry-After"]) <= 60
 
 
 def test_address_that_the_last_proxy_saw_is_limited(tmp_path: Path) -> None:
