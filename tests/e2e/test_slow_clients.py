@@ -16,6 +16,8 @@ from tests.running import Server, running_server
 
 THREADS = 4
 CLIENTS = 12
+# What gunicorn gives each of these is but seconds.
+MANY = {"silent": 60, "leaving": 60}
 _POST = (
     b"POST /api/actions/get_profile HTTP/1.1\r\nHost: x\r\nX-API-Key: sk_test_demo\r\n"
     b"Content-Type: application/json\r\n"
@@ -51,7 +53,7 @@ def connected(server: Server, sent: bytes) -> socket.socket:
 @contextmanager
 def slow_clients(server: Server, kind: str) -> Iterator[list[socket.socket]]:
     """Clients that go on for as long as they may, a byte at a time where they have begun to send."""
-    clients = [connected(server, SLOW[kind]) for _ in range(CLIENTS)]
+    clients = [connected(server, SLOW[kind]) for _ in range(MANY.get(kind, CLIENTS))]
     over = threading.Event()
 
     def trickle() -> None:
