@@ -39,11 +39,17 @@ bench: tools .venv/installed-dev ## measure, and write benchmarks/RESULTS.md aga
 bench-peers: $(PEERS) ## measure Node-RED and n8n beside the product (installs 3 GB from npm)
 	$(BIN)/python -m benchmarks.peers
 
-check: .venv/installed-dev ## types, style and the direction of imports
+check: .venv/installed-dev build/sbom.cdx.json ## types, style, the direction of imports, known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	@$(BIN)/python -m tests.audit requirements-dev.txt
+
+# What the product is made of, in CycloneDX, for whoever asks.
+build/sbom.cdx.json: requirements.txt .venv/installed-dev
+	@mkdir -p build
+	$(BIN)/python -W ignore -m cyclonedx_py requirements --output-reproducible --output-file $@ $<
 
 pictures: tools .venv/installed-dev ## take the pictures of the console in docs/images again
 	$(BIN)/python -m tests.pictures

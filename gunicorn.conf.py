@@ -51,7 +51,7 @@ accesslog = None
 # Its debug lines hold raw paths, in which people have put keys.
 loglevel = "info" if settings.log_level == "DEBUG" else settings.log_level.lower()
 control_socket_disable = True
-# Nothing here depends on a proxy's word, so no header of a client's is taken for one.
+# A proxy's word is for the application to judge (TRUSTED_PROXIES), not taken from whoever is on loopback.
 forwarder_headers = ""
 secure_scheme_headers: dict[str, str] = {}
 # The most that gunicorn allows; a handle pasted with its whole query still fits.

@@ -14,12 +14,14 @@ import click
 import requests
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 import profile_api.app
 import profile_api.commands
 import profile_api.description
 from connector import __version__
 from connector.adapters.clock import SystemClock
+from connector.adapters.counts import MemoryCounts
 from connector.adapters.in_process import WSGIAdapter
 from connector.adapters.measured import Measure, measured_application
 from connector.adapters.metrics import CONTENT_TYPE, Metrics
@@ -41,7 +43,9 @@ from connector.services.working import Worker
 from connector.watching import Watching, check_keys_open
 from connector.web.app import MAX_BODY_BYTES, create_app, single_slashes
 from connector.web.errors import REFUSALS, STATUSES
+from connector.web.headers import secure_headers
 from connector.web.metrics import Scrape, metrics_app
+from connector.web.rates import Counts, Rates
 from connector.web.routes import UseCase, UseCases
 from connector.web.viewer import FILE_KINDS
 from profile_api.keys import TEST_KEY
@@ -88,7 +92,7 @@ def build(environ: Mapping[str, str]) -> WSGIApplication:
         session.mount(_EMBEDDED_HOST, WSGIAdapter(endpoint))
         connector = _connector(settings, session, engine, _EMBEDDED_HOST, metrics, measure)
         application = _either(connector, endpoint)
-    return measured_application(_guarded(application), measure)
+    return measured_application(_guarded(application, settings), measure)
 
 
 def start_reports(settings: Settings) -> None:
@@ -377,6 +381,7 @@ def _connector(
         notes={"worker": _in_time(watching.worker_problem)},
         scrape=_scrape(settings, partial(metrics.text, known)),
         clock=clock,
+        rates=_rates(settings, clock),
         max_deadline_seconds=settings.connector_deadline_seconds,
         base_url=settings.connector_base_url,
         test_key=test_key(settings),
@@ -387,12 +392,29 @@ def _in_time(check: Callable[[], str | None]) -> InTime[str | None]:
     return InTime(check, seconds=_CHECK_SECONDS)
 
 
+def _rates(settings: Settings, clock: SystemClock) -> Rates:
+    counts: Counts = MemoryCounts()
+    if settings.connector_broker_url:
+        from connector.adapters.shared_counts import RedisCounts
+
+        counts = RedisCounts(settings.connector_broker_url, clock)
+    limits = {
+        "per_key": settings.rate_limit_per_key,
+        "per_address": settings.rate_limit_per_address,
+    }
+    return Rates(counts=counts, clock=clock, **limits)
+
+
 def _handed(handlers: Handlers, **collaborators: object) -> dict[str, UseCase]:
     return {key: partial(handler, **collaborators) for key, handler in handlers.items()}
 
 
-def _guarded(application: WSGIApplication) -> WSGIApplication:
-    return whole_bodies(single_slashes(application), longest=MAX_BODY_BYTES)
+def _guarded(application: WSGIApplication, settings: Settings) -> WSGIApplication:
+    whole = whole_bodies(single_slashes(application), longest=MAX_BODY_BYTES)
+    secured = secure_headers(whole)
+    hops = settings.trusted_proxies
+    # Never the host: whoever may name it chooses where addresses of webhooks lead.
+    return ProxyFix(secured, x_for=hops, x_proto=hops, x_host=0) if hops else secured
 
 
 def _either(connector: WSGIApplication, endpoint: WSGIApplication) -> WSGIApplication:

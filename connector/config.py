@@ -303,6 +303,24 @@ class Settings:
         "How long a stop waits for look-ups in flight; longer than they may take. Whoever kills what does"
         " not stop has to wait longer still.",
     )
+    trusted_proxies: int = _setting(
+        0,
+        _whole(0, 10),
+        "Proxies in front of the connector, each of which adds to X-Forwarded-For and -Proto what it sees."
+        " 0: nobody's word is taken for where a request comes from, or for whether it came by https.",
+    )
+    rate_limit_per_key: int = _setting(
+        3000,
+        _whole(0, 1_000_000_000),
+        "Requests a minute that one API key may make; 0 for any number. Each web process counts its own or,"
+        " with CONNECTOR_BROKER_URL, all together in that Redis.",
+    )
+    rate_limit_per_address: int = _setting(
+        12000,
+        _whole(0, 1_000_000_000),
+        "The same for one public address, whatever its keys; Zapier and Make call for everybody from few."
+        " A private one is a proxy of your own: set TRUSTED_PROXIES.",
+    )
     log_level: str = _setting(
         "INFO",
         kinds.String(validate=validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])),

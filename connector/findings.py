@@ -110,6 +110,15 @@ def _public_address(settings: Settings, _facts: Facts) -> Iterator[Finding]:
         )
 
 
+def _proxies(settings: Settings, _facts: Facts) -> Iterator[Finding]:
+    if (settings.connector_base_url or "").startswith("https") and not settings.trusted_proxies:
+        yield Finding(
+            Level.WARNING,
+            "CONNECTOR_BASE_URL says https, so a proxy stands in front, but none is believed about who"
+            " calls: all seem to come from one address; set TRUSTED_PROXIES=1, or as many as there are.",
+        )
+
+
 def _local_callbacks(settings: Settings, _facts: Facts) -> Iterator[Finding]:
     if settings.connector_allow_local_callbacks and settings.is_trial:
         yield Finding(
@@ -277,6 +286,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _clocks,
     _sample_data,
     _public_address,
+    _proxies,
     _local_callbacks,
     _open_files,
     _deadlines,

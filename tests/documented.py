@@ -9,10 +9,12 @@ from typing import Any
 import requests
 from jsonschema import Draft202012Validator
 
+from connector.web.headers import ALWAYS
+
 Document = Mapping[str, Any]
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-# Of the connection or of the body itself; every other header is the product's word.
-TRANSPORT = {
+# Of the connection or of the body itself, or for browsers alone; every other header is the product's word.
+TRANSPORT = {name.lower() for name in ALWAYS} | {
     "server",
     "date",
     "connection",

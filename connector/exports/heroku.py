@@ -12,6 +12,8 @@ _ENV: Final[Mapping[str, Mapping[str, Any]]] = {
     "CONNECTOR_BASE_URL": {"required": True},
     "PROFILE_API_URL": {"value": "https://api.dumpling.ai"},
     "CONNECTOR_DEADLINE_SECONDS": {"value": "28"},
+    # Its router.
+    "TRUSTED_PROXIES": {"value": "1"},
     # As many cores as are seen there don't share half a gigabyte.
     "WEB_WORKERS": {"value": "2"},
 }

@@ -25,6 +25,7 @@ _ERROR_TYPES: Final[Mapping[int, str]] = {
     403: "InvalidConfigurationError",
     404: "DataError",
     405: "RuntimeError",
+    408: "ConnectionError",
     409: "RuntimeError",
     413: "DataError",
     414: "DataError",

@@ -15,6 +15,7 @@ from connector.web.console.routes import console_routes
 from connector.web.errors import register_errors
 from connector.web.health import Checks, health_routes
 from connector.web.metrics import Scrape, metrics_routes
+from connector.web.rates import Rates, limit_rates
 from connector.web.routes import UseCases, platform_routes
 from connector.web.trace import register_trace
 from connector.web.viewer import Document, viewer_routes
@@ -35,6 +36,7 @@ def create_app(
     notes: Checks,
     scrape: Scrape,
     clock: Clock,
+    rates: Rates,
     max_deadline_seconds: float,
     base_url: str | None = None,
     test_key: str | None = None,
@@ -50,6 +52,7 @@ def create_app(
     # Zapier refuses a redirect that ends on loopback, and a redirected POST loses its body.
     app.url_map.strict_slashes = False
     register_trace(app)
+    limit_rates(app, rates)
     register_errors(app, pages={"/console": refused})
     for platform in PLATFORMS:
         app.register_blueprint(
@@ -69,6 +72,7 @@ def create_app(
         console_routes(
             use_cases,
             clock=clock,
+            rates=rates,
             max_deadline_seconds=max_deadline_seconds,
             base_url=base_url,
             test_key=test_key,

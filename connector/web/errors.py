@@ -43,6 +43,7 @@ REFUSALS: Final[Mapping[int, tuple[str, str]]] = {
     401: ("invalid_token", "Send the operator's token as 'Authorization: Bearer TOKEN'."),
     404: ("not_found", "Check the address; GET / lists what there is."),
     405: ("method_not_allowed", "Use one of the methods in the Allow header."),
+    408: ("request_timeout", "Send the request in one go; its head has to be there in 10 seconds."),
     413: ("payload_too_large", "Send less than 1 MB."),
     414: ("address_too_long", "Send the input in the body; an address holds 8 KB."),
     431: ("headers_too_large", "Send fewer or shorter headers; each holds 8 KB."),

@@ -40,7 +40,6 @@ def _begin() -> None:
 
 def _end(response: Response) -> Response:
     response.headers[HEADER] = str(request_id())
-    response.headers["X-Content-Type-Options"] = "nosniff"
     # A file of the viewer has a word of its own on how it may be kept.
     response.headers.setdefault("Cache-Control", "no-store")
     # A scraper comes every few seconds.

@@ -22,7 +22,7 @@ PACKAGES = ("connector", "schemas", "profile_api", "wire", "tests", "benchmarks"
 # Guides name files as whoever stands in one of these sees them.
 FOLDERS = (ROOT, ROOT / "platforms", ROOT / "platforms" / "make")
 # Made when it runs, or on somebody's own machine.
-MADE_LATER = re.compile(r"(\.venv|var|node_modules)/.*|data\.user\.name|.*\.key")
+MADE_LATER = re.compile(r"(\.venv|var|build|node_modules)/.*|data\.user\.name|.*\.key")
 _FENCED = re.compile(r"^```.*?^```", re.S | re.M)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"`([^`\n]+)`")

@@ -15,12 +15,14 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import profile_api.app
 from connector.adapters.clock import SystemClock
+from connector.adapters.counts import MemoryCounts
 from connector.bootstrap import published_document
 from connector.domain.platforms import PLATFORMS
 from connector.services.handlers import HANDLERS
 from connector.web.app import create_app
 from connector.web.errors import REFUSALS, STATUSES
 from connector.web.metrics import Scrape
+from connector.web.rates import UNCOUNTED, Rates
 from connector.web.routes import UseCases
 from connector.web.viewer import FILE_KINDS
 from profile_api import failures
@@ -78,6 +80,9 @@ def use_cases_of(use_case: Any) -> UseCases:
     )
 
 
+NO_LIMITS = Rates(counts=MemoryCounts(), clock=SystemClock(), per_key=0, per_address=0)
+
+
 def connector_app() -> Flask:
     return create_app(
         use_cases_of(failing),
@@ -86,6 +91,7 @@ def connector_app() -> Flask:
         notes={},
         scrape=Scrape(bytes, "text/plain", token=None, is_open=True),
         clock=SystemClock(),
+        rates=NO_LIMITS,
         max_deadline_seconds=60,
     )
 
@@ -188,12 +194,18 @@ def codes_of(response: dict[str, Any]) -> list[str]:
 def test_look_ups_name_every_error_that_they_can_end_with(platform: str) -> None:
     """A search answers a miss with an empty list, so it has no 404."""
     every = {str(status) for status in STATUSES.values()} | {"200", "413"}
-    every |= {"405", "414", "431", "500"}
+    every |= {"405", "408", "414", "431", "500"}
     action = DOCUMENT["paths"][f"/{platform}/actions/get_profile"]
     search = DOCUMENT["paths"][f"/{platform}/searches/find_profile"]
     assert set(action["post"]["responses"]) == every
     assert set(search["post"]["responses"]) == every - {"404"}
     assert set(search["get"]["responses"]) == every - {"404", "409", "413", "422"}
+
+
+def test_only_monitors_are_never_told_to_wait() -> None:
+    """The limits of a key and of an address are on every other route."""
+    unlimited = {path for _, path, op in operations(DOCUMENT) if "429" not in op["responses"]}
+    assert unlimited == UNCOUNTED
 
 
 SAMPLE_ARGUMENTS: dict[str, Any] = {
@@ -247,6 +259,7 @@ def test_what_never_happens_in_tests_is_documented_too() -> None:
         notes={},
         scrape=Scrape(bytes, "text/plain", token=None, is_open=True),
         clock=SystemClock(),
+        rates=NO_LIMITS,
         max_deadline_seconds=60,
     )
     for path, status in (("/readyz", 503), ("/make/me", 500), ("/make/searches/find_profile", 500)):

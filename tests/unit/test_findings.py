@@ -14,6 +14,7 @@ LIVE = {
     "PROFILE_API_URL": "https://api.example.com",
     "CONNECTOR_ENCRYPTION_KEYS": KEY,
     "CONNECTOR_BASE_URL": "https://connector.example.com",
+    "TRUSTED_PROXIES": "1",
 }
 SERVER = "postgresql://u:p@h/d"
 WELL = Facts(
@@ -99,6 +100,11 @@ WARNINGS: dict[str, tuple[Given, Seen]] = {
     " 'timedatectl set-ntp true'.": ({}, {"skews": {"api.example.com": -60.0}}),
     "Sample data answers, and anybody may ask with sk_test_demo; set PROFILE_API_URL or PROFILE_SERVICE_URL"
     " for real profiles.": ({"PROFILE_API_URL": ""}, {"upstream_answers": None}),
+    "CONNECTOR_BASE_URL says https, so a proxy stands in front, but none is believed about who calls: all"
+    " seem to come from one address; set TRUSTED_PROXIES=1, or as many as there are.": (
+        {"TRUSTED_PROXIES": "0"},
+        {},
+    ),
     "CONNECTOR_BASE_URL is empty, so addresses of webhooks begin with whatever host a request names; set it"
     " to the public address, as https://connector.example.com.": ({"CONNECTOR_BASE_URL": ""}, {}),
     "CONNECTOR_ALLOW_LOCAL_CALLBACKS is on: whoever subscribes can reach this machine's own services; leave"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from connector.domain.errors import RateLimited
 from connector.exports.openapi.headers import REQUEST_ID, sent, sent_with_file
 from connector.exports.openapi.responses import EVERYWHERE, Door, Responses
 
@@ -30,7 +31,8 @@ _NOT_MODIFIED: Final = {
 
 def operator_paths(door: Door, responses: Responses) -> dict[str, Any]:
     """Path items for all of them. None needs a key."""
-    refused = responses.of(*EVERYWHERE)
+    unlimited = responses.of(*EVERYWHERE)
+    refused = responses.of(*EVERYWHERE, errors=(RateLimited,))
     ready = _object({"status": _STATUS, "checks": _CHECKS})
     alive = _object({"status": {"type": "string", "const": "ok"}})
     readiness = {
@@ -43,8 +45,10 @@ def operator_paths(door: Door, responses: Responses) -> dict[str, Any]:
     page = {"200": _page(), "304": _NOT_MODIFIED}
     return {
         "/": _get("index", "List every route", index | refused),
-        "/healthz": _get("healthz", "Is the process up", {"200": _json("It is.", alive)} | refused),
-        "/readyz": _get("readyz", "Can it do its work", readiness | refused),
+        "/healthz": _get(
+            "healthz", "Is the process up", {"200": _json("It is.", alive)} | unlimited
+        ),
+        "/readyz": _get("readyz", "Can it do its work", readiness | unlimited),
         "/metrics": _get("metrics", "Read what is measured", {"200": _metrics()} | unread),
         "/openapi.json": _get("openapi", "Get this document", document | refused),
         "/docs": _get("docs", "Read and try this document", page | refused),
@@ -64,7 +68,11 @@ def _viewer_file(files: Mapping[str, str], refusals: Responses) -> dict[str, Any
         "headers": sent_with_file(),
         "content": {kind: {"schema": {}} for kind in dict.fromkeys(files.values())},
     }
-    responses = {"200": found, "304": _NOT_MODIFIED, **refusals.of(404, *EVERYWHERE)}
+    responses = {
+        "200": found,
+        "304": _NOT_MODIFIED,
+        **refusals.of(404, *EVERYWHERE, errors=(RateLimited,)),
+    }
     return _get("docs_file", "Get a file of the viewer", responses, name)
 
 

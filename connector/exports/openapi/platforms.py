@@ -475,7 +475,7 @@ class _Writer:
                     "headers": sent(),
                     "content": {"application/json": answer},
                 },
-                **self.responses.of(*EVERYWHERE),
+                **self.responses.of(*EVERYWHERE, errors=(errors.RateLimited,)),
             },
         }
 

@@ -15,7 +15,7 @@ from schemas.errors import ErrorBody
 from schemas.fields import sample_of
 
 # What any route may be answered with, whatever it does.
-EVERYWHERE: Final = (405, 414, 431, 500)
+EVERYWHERE: Final = (405, 408, 414, 431, 500)
 _EXTRA_HEADERS: Final = {401: ("WWW-Authenticate",), 405: ("Allow",)}
 
 

@@ -152,7 +152,10 @@ def _failed(error: ConnectorError) -> Response:
     if isinstance(error, InvalidApiKey):
         g.console_key = None
         return page("bad_key", 401, body=error_body(error))
-    return page("error", STATUSES[type(error)], body=error_body(error))
+    response = page("error", STATUSES[type(error)], body=error_body(error))
+    if error.retry_after_seconds is not None:
+        response.headers["Retry-After"] = str(error.retry_after_seconds)
+    return response
 
 
 def refused(error: HTTPException) -> Response | AnyResponse:

@@ -20,6 +20,7 @@ from connector.web.console.usage import add_usage_page
 from connector.web.console.watched import add_watched_pages
 from connector.web.console.webhooks import add_webhook_pages
 from connector.web.inputs import checked_key
+from connector.web.rates import Rates
 from connector.web.routes import UseCases
 from connector.web.viewer import send_file
 
@@ -38,6 +39,7 @@ def console_routes(
     use_cases: UseCases,
     *,
     clock: Clock,
+    rates: Rates,
     max_deadline_seconds: float,
     base_url: str | None,
     test_key: str | None,
@@ -47,6 +49,7 @@ def console_routes(
     desk = Desk(clock=clock, max_deadline_seconds=max_deadline_seconds, base_url=base_url)
 
     guard(routes, use_cases.visits, caller=desk.caller, secure=desk.is_secure)
+    routes.before_request(lambda: rates.check_key(g.console_key or ""))
     show_errors(routes)
     routes.context_processor(framing)
     for name, shown in FILTERS.items():
