@@ -1,4 +1,7 @@
-"""Commands for an operator: serve, work, migrate, copy-database, keys, deliveries, webhooks, export."""
+"""Commands for an operator: serve, work, migrate, copy-database, keys, deliveries, webhooks, export.
+
+Those about what is kept, for how long and for whom are in `keep_commands`.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,10 @@ import click
 from connector import bootstrap
 from connector.adapters.crypto import new_encryption_key
 from connector.config import Settings, SettingsError
+from connector.domain.acting import OPERATOR, WORKER, acts
 from connector.domain.deliveries import DEAD, DELIVERED, PENDING
 from connector.generated import KINDS, generated_files, removals
+from connector.keep_commands import KEEPING
 from connector.serve import serve_until_stopped
 from connector.webhook_commands import webhooks
 
@@ -28,6 +33,7 @@ def cli(context: click.Context) -> None:
     except SettingsError as exc:
         raise click.ClickException(str(exc)) from exc
     bootstrap.prepare_operator_commands(context, context.obj)
+    acts(OPERATOR)
 
 
 @cli.command()
@@ -76,6 +82,7 @@ def work(settings: Settings) -> None:
         worker = bootstrap.make_worker(settings)
     except SettingsError as exc:
         raise click.ClickException(str(exc)) from exc
+    acts(WORKER)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: worker.stop())
     click.echo(f"Worker {worker.name} is at work.", err=True)
@@ -153,6 +160,8 @@ def _text_of(path: Path) -> str | None:
 
 bootstrap.add_operator_commands(cli)
 cli.add_command(webhooks)
+for command in KEEPING:
+    cli.add_command(command)
 
 if __name__ == "__main__":
     cli(prog_name="python -m connector")

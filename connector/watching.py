@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import requests
@@ -14,11 +15,13 @@ from connector.adapters.crypto import FernetVault, key_beside
 from connector.adapters.pictures import WebPictures
 from connector.adapters.profiles import ProfileClient
 from connector.adapters.sender import WebhookSender
+from connector.adapters.store.audit import AuditLog
 from connector.adapters.store.deliveries import Deliveries
 from connector.adapters.store.history import History as KeptHistory
 from connector.adapters.store.idempotency import IdempotentRequests
 from connector.adapters.store.jobs import Jobs as KeptJobs
 from connector.adapters.store.lookups import KnownProfiles
+from connector.adapters.store.sealed import Piece, SealedValues
 from connector.adapters.store.series import Series
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.usage import UsageCounts
@@ -62,6 +65,8 @@ class Watching:
     def __init__(self, settings: Settings, engine: Engine, profiles: ProfileClient) -> None:
         self._settings = settings
         self._clock = SystemClock()
+        self.audit_log = AuditLog(engine)
+        self._sealed = SealedValues(engine)
         self._known = KnownProfiles(engine)
         self.meter = Meter(
             store=UsageCounts(engine), clock=self._clock, daily_budget=settings.daily_credits
@@ -183,6 +188,10 @@ class Watching:
             allow_local=settings.connector_allow_local_callbacks,
         )
 
+    def renew_sealed(self) -> Iterator[Piece]:
+        """Seals with the first key whatever another one sealed, and tells of it as it goes."""
+        return self._sealed.renew(self._vault.renewed, self._clock.now())
+
     def worker_problem(self) -> str | None:
         """Why events are not delivered; null where they are."""
         return self._workers.problem(self._clock.now())
@@ -259,4 +268,5 @@ def _vault(settings: Settings) -> FernetVault:
     if settings.connector_encryption_keys:
         return FernetVault(settings.connector_encryption_keys.split(","))
     settings.check_live()
-    return FernetVault([key_beside(Path(str(make_url(settings.database_url).database)))])
+    keys = key_beside(Path(str(make_url(settings.database_url).database)))
+    return FernetVault(keys.split(","))
