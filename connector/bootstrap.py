@@ -28,6 +28,7 @@ from connector.exports.openapi import openapi_document
 from connector.exports.openapi.responses import Door
 from connector.services.account import describe_account
 from connector.services.handlers import BATCHES, LOOK_UPS, SUBSCRIPTIONS, USAGE, WEBHOOKS, Handlers
+from connector.services.history import BATCH
 from connector.services.universal import call_api
 from connector.services.working import Worker
 from connector.watching import Watching, check_keys_open
@@ -159,7 +160,9 @@ def _source(url: str) -> Engine:
 def make_worker(settings: Settings) -> Worker:
     """A worker on this database, in front of the same upstream as the connector."""
     _start_log(settings)
-    return open_watching(settings).worker(settings.worker_threads)
+    watching = open_watching(settings)
+    forget = partial(Store(watching.engine).forget_requests, limit=BATCH)
+    return watching.worker(settings.worker_threads, forget_elsewhere=forget)
 
 
 def open_watching(settings: Settings) -> Watching:
@@ -264,6 +267,7 @@ def _connector(
         webhooks=watching.webhooks,
         firing=watching.firing,
         visits=watching.visits,
+        deleting=watching.deleting,
         watched=watching.watched,
         picture_of=watching.pictures.of,
         usage_by_day=watching.usage.by_day,

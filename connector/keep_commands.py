@@ -9,10 +9,12 @@ from typing import Final
 import click
 
 from connector import bootstrap
+from connector.adapters.clock import SystemClock
 from connector.config import Settings, SettingsError
 from connector.watching import Watching
 
 _PASSES: Final = 5
+_COUNTED: Final = ("watches", "subscriptions", "webhooks", "jobs", "deliveries")
 
 
 @click.command("rotate-encryption-keys")
@@ -32,7 +34,7 @@ def rotate(settings: Settings) -> None:
 
     Nothing is lost: what none of the keys opens stays as it is. Backups made
     before need the old keys still.
-    """
+    """  # noqa: D301  # click's own mark for lines that stay as they are
     watching = _watching(settings)
     sealed_anew = 0
     for _ in range(_PASSES):
@@ -92,6 +94,47 @@ def audit(
             click.echo("  ".join(value or "-" for value in shown.values()))
 
 
+@click.command()
+@click.pass_obj
+def connections(settings: Settings) -> None:
+    """List whose keys are kept: by id, never the key, with the number of things for each."""
+    found = _watching(settings).connections.listed()
+    if not found:
+        click.echo("No connections.")
+    for one in found:
+        counted = ", ".join(f"{getattr(one, name)} {name}" for name in _COUNTED)
+        ending = "  is being deleted" if one.ending else ""
+        click.echo(f"{one.id}  since {one.created_at:%Y-%m-%d}  {counted}{ending}")
+
+
+@click.command("delete-connection")
+@click.argument("connection_id", metavar="ID")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.pass_obj
+def delete_connection(settings: Settings, connection_id: str, *, yes: bool) -> None:
+    """Delete all that is kept for the connection ID, as 'connections' lists it.
+
+    It may be ended at any time: a worker goes on with it, as does the same command.
+    """
+    watching = _watching(settings)
+    if not yes:
+        click.confirm(f"Delete all that is kept for {connection_id}, for good?", abort=True)
+    platform = connection_id.partition(":")[0]
+    if not watching.deleting.begin(connection_id, platform):
+        raise click.ClickException(
+            "Nothing is kept for it; 'python -m connector connections' lists what is."
+        )
+    deleted = 0
+    while (rows := watching.deleting.piece(connection_id)) is not None:
+        deleted += rows
+        click.echo(f"{deleted} rows so far", err=True)
+        if not rows:
+            # Somebody just looks at one of its profiles; it takes seconds, or two minutes where a
+            # process was killed.
+            SystemClock().sleep(1)
+    click.echo(f"Everything that was kept for {connection_id} is deleted.")
+
+
 def _watching(settings: Settings) -> Watching:
     try:
         settings.check_live()
@@ -100,4 +143,4 @@ def _watching(settings: Settings) -> Watching:
         raise click.ClickException(str(exc)) from exc
 
 
-KEEPING: Final = (rotate, audit)
+KEEPING: Final = (rotate, audit, connections, delete_connection)

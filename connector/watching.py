@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import requests
@@ -16,6 +17,7 @@ from connector.adapters.pictures import WebPictures
 from connector.adapters.profiles import ProfileClient
 from connector.adapters.sender import WebhookSender
 from connector.adapters.store.audit import AuditLog
+from connector.adapters.store.connections import Connections
 from connector.adapters.store.deliveries import Deliveries
 from connector.adapters.store.history import History as KeptHistory
 from connector.adapters.store.idempotency import IdempotentRequests
@@ -37,6 +39,7 @@ from connector.domain.ports import Wakeups
 from connector.domain.targets import is_denied
 from connector.services.batching import Batcher
 from connector.services.calls import Calls
+from connector.services.deleting import Deleting
 from connector.services.delivering import Courier
 from connector.services.firing import Firing
 from connector.services.history import Forgetting, History
@@ -64,8 +67,10 @@ class Watching:
 
     def __init__(self, settings: Settings, engine: Engine, profiles: ProfileClient) -> None:
         self._settings = settings
+        self.engine = engine
         self._clock = SystemClock()
         self.audit_log = AuditLog(engine)
+        self.connections = Connections(engine)
         self._sealed = SealedValues(engine)
         self._known = KnownProfiles(engine)
         self.meter = Meter(
@@ -151,8 +156,10 @@ class Watching:
             clock=self._clock,
             allow_local=settings.connector_allow_local_callbacks,
         )
+        self.deleting = Deleting(store=self.connections, subscribing=subscribing, clock=self._clock)
+        self._visits = KeptVisits(engine)
         self.visits = Visits(
-            store=KeptVisits(engine),
+            store=self._visits,
             subscribing=subscribing,
             vault=self._vault,
             clock=self._clock,
@@ -196,8 +203,8 @@ class Watching:
         """Why events are not delivered; null where they are."""
         return self._workers.problem(self._clock.now())
 
-    def worker(self, threads: int) -> Worker:
-        """A worker that looks and delivers with so many threads."""
+    def worker(self, threads: int, *, forget_elsewhere: Callable[[datetime], object]) -> Worker:
+        """A worker that looks and delivers with so many threads, and forgets what is old."""
         courier = Courier(
             store=self._deliveries,
             sender=WebhookSender(self._guarded_session(threads)),
@@ -221,6 +228,11 @@ class Watching:
                 requests=self._kept_requests,
                 usage=self.meter.store,
                 jobs=self._jobs,
+                visits=self._visits,
+                connections=self.connections,
+                audit_log=self.audit_log,
+                deleting=self.deleting,
+                elsewhere=forget_elsewhere,
                 clock=self._clock,
                 days=self._settings.watch_history_days,
             ),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from connector.domain.callers import Caller
+from connector.domain.connections import KeptConnection
 
 Shown = Mapping[str, Any]
 
@@ -36,6 +37,16 @@ class Watched(Protocol):
 
     def budget(self, caller: Caller) -> Shown:
         """What watching spends."""
+
+
+class Deleting(Protocol):
+    """The end of all that is kept for a key."""
+
+    def delete(self, caller: Caller) -> dict[str, Any]:
+        """Deletes it; `deleted` says whether all of it is gone."""
+
+    def kept(self, callers: Sequence[Caller]) -> list[KeptConnection]:
+        """How much is kept."""
 
 
 class UsageByDay(Protocol):
