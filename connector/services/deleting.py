@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from connector.domain.callers import Caller
-from connector.domain.connections import KeptConnection
 from connector.domain.ports import Clock, ConnectionStore
 from connector.services.subscribing import Subscribing
 from schemas.account import Deletion
@@ -41,9 +40,10 @@ class Deleting:
         )
         return deletion
 
-    def kept(self, callers: Sequence[Caller]) -> list[KeptConnection]:
-        """How much is kept for what callers made."""
-        return self.store.listed([caller.connection for caller in callers])
+    def kept(self, callers: Sequence[Caller]) -> list[dict[str, Any]]:
+        """How much is kept for each of some callers, as far as anything is; times are Unix seconds."""
+        found = self.store.listed([caller.connection for caller in callers])
+        return [{**asdict(one), "created_at": round(one.created_at.timestamp())} for one in found]
 
     def begin(self, connection_id: str, platform: str) -> bool:
         """From now on nothing is made for the connection; false where nothing is kept for it."""

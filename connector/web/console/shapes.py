@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from connector.domain.callers import Caller
-from connector.domain.connections import KeptConnection
 
 Shown = Mapping[str, Any]
 
@@ -45,7 +44,7 @@ class Deleting(Protocol):
     def delete(self, caller: Caller) -> dict[str, Any]:
         """Deletes it; `deleted` says whether all of it is gone."""
 
-    def kept(self, callers: Sequence[Caller]) -> list[KeptConnection]:
+    def kept(self, callers: Sequence[Caller]) -> Sequence[Shown]:
         """How much is kept."""
 
 
