@@ -72,7 +72,7 @@ class Made:
 
 
 def test_key_is_replaced_while_all_goes_on(
-    tmp_path: Path, database_url: str, upstream: FakeUpstream, receiver: FakeUpstream
+    tmp_path: Path, upstream: FakeUpstream, receiver: FakeUpstream
 ) -> None:
     """By the commands as an operator gives them; at last the old key opens nothing any more."""
     receiver.answers("", reply(200, {}))
@@ -80,6 +80,7 @@ def test_key_is_replaced_while_all_goes_on(
     upstream.answers("", reply(400, MISSING_HANDLE))
     upstream.scripts["None"] = upstream.scripts[""]
     upstream.answers("rotating", reply(200, profile("rotating")))
+    database_url = f"sqlite:///{tmp_path}/connector.db"
     settings = {
         "DATABASE_URL": database_url,
         "PROFILE_API_URL": upstream.url,
