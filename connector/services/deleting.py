@@ -14,6 +14,7 @@ from schemas.account import Deletion
 _DELETION: Final = Deletion()
 # What an answer waits for, and this part of the caller's time at most; a worker does the rest.
 _SECONDS: Final = 10.0
+_PAUSE_SECONDS: Final = 0.01
 _ENOUGH: Final = 0.5
 
 
@@ -51,7 +52,11 @@ class Deleting:
 
     def piece(self, connection_id: str) -> int | None:
         """Deletes a few rows; how many, null once all are gone."""
-        return self.store.delete_piece(connection_id, self.clock.now())
+        done = self.store.delete_piece(connection_id, self.clock.now())
+        if done:
+            # Who has just written would be let in again before those that wait.
+            self.clock.sleep(_PAUSE_SECONDS)
+        return done
 
     def go_on(self, *, pieces: int) -> None:
         """Deletes so many pieces of what others have begun."""

@@ -54,7 +54,7 @@ from wire.database import is_new, reading, writing
 from wire.together import Together
 
 # Each may have tries, or rows of some kilobytes: on a slow disk, a few hundredths of a second.
-PIECE: Final = 500
+PIECE: Final = 250
 # The year 9999: longer than any batch goes on.
 _NEVER: Final = 253_370_764_800_000
 
