@@ -15,9 +15,11 @@ from connector import bootstrap
 from connector.adapters.crypto import new_encryption_key
 from connector.backup_commands import backup, restore
 from connector.config import Settings, SettingsError
+from connector.domain.acting import OPERATOR, WORKER, acts
 from connector.domain.deliveries import DEAD, DELIVERED, PENDING
 from connector.findings import Level
 from connector.generated import KINDS, generated_files, removals
+from connector.keep_commands import KEEPING
 from connector.log import start_log
 from connector.serve import serve_until_stopped
 from connector.webhook_commands import webhooks
@@ -33,6 +35,7 @@ def cli(context: click.Context) -> None:
         raise click.ClickException(str(exc)) from exc
     start_log(context.obj.log_level)
     bootstrap.prepare_operator_commands(context, context.obj)
+    acts(OPERATOR)
 
 
 @cli.command()
@@ -93,6 +96,7 @@ def work(settings: Settings) -> None:
         worker = bootstrap.make_worker(settings)
     except SettingsError as exc:
         raise click.ClickException(str(exc)) from exc
+    acts(WORKER)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: worker.stop())
     worker.run()
@@ -171,6 +175,8 @@ bootstrap.add_operator_commands(cli)
 cli.add_command(backup)
 cli.add_command(restore)
 cli.add_command(webhooks)
+for command in KEEPING:
+    cli.add_command(command)
 
 if __name__ == "__main__":
     cli(prog_name="python -m connector")

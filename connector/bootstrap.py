@@ -38,6 +38,7 @@ from connector.findings import Finding, findings
 from connector.log import start_log
 from connector.services.account import describe_account
 from connector.services.handlers import BATCHES, LOOK_UPS, SUBSCRIPTIONS, USAGE, WEBHOOKS, Handlers
+from connector.services.history import BATCH
 from connector.services.universal import call_api
 from connector.services.working import Worker
 from connector.watching import Watching, check_keys_open
@@ -216,7 +217,9 @@ def make_worker(settings: Settings) -> Worker:
     start_log(settings.log_level)
     start_reports(settings)
     metrics = Metrics()
-    worker = open_watching(settings, _measure(settings, metrics)).worker(settings.worker_threads)
+    watching = open_watching(settings, _measure(settings, metrics))
+    forget = partial(Store(watching.engine).forget_requests, limit=BATCH)
+    worker = watching.worker(settings.worker_threads, forget_elsewhere=forget)
     # Else the web server beside it answers for both.
     if settings.worker_metrics_port and not metrics.shared:
         _answer_scrapes(settings, settings.worker_metrics_port, metrics)
@@ -369,6 +372,7 @@ def _connector(
         webhooks=watching.webhooks,
         firing=watching.firing,
         visits=watching.visits,
+        deleting=watching.deleting,
         watched=watching.watched,
         picture_of=watching.pictures.of,
         usage_by_day=watching.usage.by_day,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import secrets
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 import requests
@@ -14,11 +16,14 @@ from connector.adapters.crypto import FernetVault, key_beside
 from connector.adapters.measured import Measure, MeasuredLooks, MeasuredProfiles, MeasuredSender
 from connector.adapters.pictures import WebPictures
 from connector.adapters.sender import WebhookSender
+from connector.adapters.store.audit import AuditLog
+from connector.adapters.store.connections import Connections
 from connector.adapters.store.deliveries import Deliveries
 from connector.adapters.store.history import History as KeptHistory
 from connector.adapters.store.idempotency import IdempotentRequests
 from connector.adapters.store.jobs import Jobs as KeptJobs
 from connector.adapters.store.lookups import KnownProfiles
+from connector.adapters.store.sealed import Piece, SealedValues
 from connector.adapters.store.series import Series
 from connector.adapters.store.standing import Standing
 from connector.adapters.store.subscriptions import Subscriptions
@@ -36,6 +41,7 @@ from connector.domain.ports import Profiles, Wakeups
 from connector.domain.targets import is_denied
 from connector.services.batching import Batcher
 from connector.services.calls import Calls
+from connector.services.deleting import Deleting
 from connector.services.delivering import Courier
 from connector.services.firing import Firing
 from connector.services.history import Forgetting, History
@@ -65,9 +71,13 @@ class Watching:
         self, settings: Settings, engine: Engine, profiles: Profiles, measure: Measure
     ) -> None:
         self._settings = settings
+        self.engine = engine
         self._measure = measure
         self.profiles = profiles = MeasuredProfiles(profiles, measure)
         self._clock = SystemClock()
+        self.audit_log = AuditLog(engine)
+        self.connections = Connections(engine)
+        self._sealed = SealedValues(engine)
         self._known = KnownProfiles(engine)
         self.meter = Meter(
             store=UsageCounts(engine), clock=self._clock, daily_budget=settings.daily_credits
@@ -158,8 +168,10 @@ class Watching:
             clock=self._clock,
             allow_local=settings.connector_allow_local_callbacks,
         )
+        self.deleting = Deleting(store=self.connections, subscribing=subscribing, clock=self._clock)
+        self._visits = KeptVisits(engine)
         self.visits = Visits(
-            store=KeptVisits(engine),
+            store=self._visits,
             subscribing=subscribing,
             vault=self._vault,
             clock=self._clock,
@@ -195,12 +207,16 @@ class Watching:
             allow_local=settings.connector_allow_local_callbacks,
         )
 
+    def renew_sealed(self) -> Iterator[Piece]:
+        """Seals with the first key whatever another one sealed, and tells of it as it goes."""
+        return self._sealed.renew(self._vault.renewed, self._clock.now())
+
     def worker_problem(self) -> str | None:
         """Why events are not delivered; null where they are."""
         return self._workers.problem(self._clock.now())
 
-    def worker(self, threads: int) -> Worker:
-        """A worker that looks and delivers with so many threads."""
+    def worker(self, threads: int, *, forget_elsewhere: Callable[[datetime], object]) -> Worker:
+        """A worker that looks and delivers with so many threads, and forgets what is old."""
         courier = Courier(
             store=self._deliveries,
             sender=MeasuredSender(WebhookSender(self._guarded_session(threads)), self._measure),
@@ -224,6 +240,11 @@ class Watching:
                 requests=self._kept_requests,
                 usage=self.meter.store,
                 jobs=self._jobs,
+                visits=self._visits,
+                connections=self.connections,
+                audit_log=self.audit_log,
+                deleting=self.deleting,
+                elsewhere=forget_elsewhere,
                 clock=self._clock,
                 days=self._settings.watch_history_days,
             ),
@@ -271,4 +292,5 @@ def _vault(settings: Settings) -> FernetVault:
     if settings.connector_encryption_keys:
         return FernetVault(settings.connector_encryption_keys.split(","))
     settings.check_live()
-    return FernetVault([key_beside(Path(str(make_url(settings.database_url).database)))])
+    keys = key_beside(Path(str(make_url(settings.database_url).database)))
+    return FernetVault(keys.split(","))

@@ -86,7 +86,8 @@ def list_webhooks(settings: Settings) -> None:
 @click.pass_obj
 def revoke(settings: Settings, webhook_id: str) -> None:
     """End the webhook WEBHOOK_ID; its address is unknown from now on."""
-    if not _watching(settings).kept_webhooks.delete(None, webhook_id):
+    now = SystemClock().now()
+    if not _watching(settings).kept_webhooks.delete(None, webhook_id, now):
         raise click.ClickException("There is no such webhook.")
     click.echo(f"Webhook {webhook_id} is ended.")
 

@@ -79,7 +79,7 @@ def list_keys(store: Store) -> None:
 @click.pass_obj
 def top_up(store: Store, key_id: int, amount: int) -> None:
     """Add CREDITS to the key KEY_ID."""
-    balance = store.top_up(key_id, amount)
+    balance = store.top_up(key_id, amount, now=datetime.now(UTC))
     if balance is None:
         raise _no_such_key(key_id)
     click.echo(f"Key {key_id} has {balance} credits now.")
@@ -101,20 +101,38 @@ def activate(store: Store, key_id: int) -> None:
     _switch(store, key_id, active=True)
 
 
-@keys.command()
-@click.option(
+_LIMIT = click.option(
     "--limit",
     type=click.IntRange(1, 1000),
     default=20,
     show_default=True,
     help="How many.",
 )
+
+
+@keys.command()
+@_LIMIT
+@click.pass_obj
+def changes(store: Store, limit: int) -> None:
+    """List the latest changes of keys: when, whose, what, and with how many credits."""
+    rows = [
+        (_moment(line.at), line.key_id, line.name, line.what, line.credits or "")
+        for line in store.changes(limit)
+    ]
+    if not rows:
+        click.echo("No changes yet.")
+        return
+    _table(("TIME", "ID", "NAME", "WHAT", "CREDITS"), rows)
+
+
+@keys.command()
+@_LIMIT
 @click.pass_obj
 def requests(store: Store, limit: int) -> None:
     """List the latest requests: when, whose, from where, for what, at what price."""
     rows = [
         (
-            datetime.fromtimestamp(line.at, UTC).isoformat(),
+            _moment(line.at),
             line.key_name,
             line.request_source,
             line.handle,
@@ -130,9 +148,13 @@ def requests(store: Store, limit: int) -> None:
 
 
 def _switch(store: Store, key_id: int, *, active: bool) -> None:
-    if not store.set_active(key_id, active):
+    if not store.set_active(key_id, active, now=datetime.now(UTC)):
         raise _no_such_key(key_id)
     click.echo(f"Key {key_id} is {_state(active)} now.")
+
+
+def _moment(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
 def _state(active: bool) -> str:  # noqa: FBT001  # it is the value

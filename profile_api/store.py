@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Engine, case, insert, select, update
+from sqlalchemy import Engine, case, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from profile_api.keys import hash_key, hint_of
-from profile_api.tables import ApiKey, ApiRequest
+from profile_api.tables import ApiKey, ApiRequest, KeyChange
 
 CREDITS_PER_REQUEST: Final = 2
 WINDOW_SECONDS: Final = 60
@@ -71,7 +71,9 @@ class Store:
         try:
             with self._engine.begin() as connection:
                 statement = insert(ApiKey).values(row).returning(ApiKey.id)
-                return connection.execute(statement).scalar_one()
+                key_id: int = connection.execute(statement).scalar_one()
+                connection.execute(_changed(key_id, "created", now, credits))
+                return key_id
         except IntegrityError:
             return None
 
@@ -129,7 +131,7 @@ class Store:
         with self._engine.connect() as connection:
             return connection.execute(select(ApiKey.__table__).order_by(ApiKey.id)).all()
 
-    def top_up(self, key_id: int, credits: int) -> int | None:
+    def top_up(self, key_id: int, credits: int, *, now: datetime) -> int | None:
         """Adds credits; answers the new balance, or null when there is no such key."""
         statement = (
             update(ApiKey)
@@ -138,15 +140,40 @@ class Store:
             .returning(ApiKey.credits)
         )
         with self._engine.begin() as connection:
-            return connection.execute(statement).scalar_one_or_none()
+            balance: int | None = connection.execute(statement).scalar_one_or_none()
+            if balance is not None:
+                connection.execute(_changed(key_id, "topped_up", now, credits))
+        return balance
 
-    def set_active(self, key_id: int, active: bool) -> bool:  # noqa: FBT001  # it is the value
+    def set_active(self, key_id: int, active: bool, *, now: datetime) -> bool:  # noqa: FBT001  # it is the value
         """Switches a key on or off; false when there is no such key."""
         statement = update(ApiKey).where(ApiKey.id == key_id).values(active=active)
         with self._engine.begin() as connection:
-            return (
-                connection.execute(statement.returning(ApiKey.id)).scalar_one_or_none() is not None
-            )
+            found = connection.execute(statement.returning(ApiKey.id)).scalar_one_or_none()
+            if found is not None:
+                what = "activated" if active else "deactivated"
+                connection.execute(_changed(key_id, what, now))
+        return found is not None
+
+    def changes(self, limit: int) -> Sequence[Any]:
+        """The newest changes of keys, newest first, with the key's `name`."""
+        query = (
+            select(KeyChange.__table__, ApiKey.name)
+            .join(ApiKey, ApiKey.id == KeyChange.key_id)
+            .order_by(KeyChange.id.desc())
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            return connection.execute(query).all()
+
+    def forget_requests(self, before: datetime, *, limit: int) -> int:
+        """Deletes lines of the request log that are older; how many that was, `limit` at most."""
+        old = select(ApiRequest.id).where(ApiRequest.at < _seconds(before)).limit(limit)
+        with self._engine.connect() as connection:
+            if connection.execute(old.limit(1)).first() is None:
+                return 0
+        with self._engine.begin() as connection:
+            return connection.execute(delete(ApiRequest).where(ApiRequest.id.in_(old))).rowcount
 
     def latest_requests(self, limit: int) -> list[LoggedRequest]:
         """The newest lines of the request log, newest first."""
@@ -183,6 +210,11 @@ def _log(
         status=status,
         credits=credits,
     )
+
+
+def _changed(key_id: int, what: str, now: datetime, credits: int | None = None) -> Any:
+    values = {"key_id": key_id, "at": _seconds(now), "what": what, "credits": credits}
+    return insert(KeyChange).values(values)
 
 
 def _seconds(now: datetime) -> int:

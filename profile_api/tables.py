@@ -40,8 +40,20 @@ class ApiRequest(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key_id: Mapped[int] = mapped_column(ForeignKey("api_keys.id"), index=True)
-    at: Mapped[int]
+    at: Mapped[int] = mapped_column(index=True)
     request_source: Mapped[str] = mapped_column(String(16))
     handle: Mapped[str] = mapped_column(String(64))
     status: Mapped[int]
     credits: Mapped[int]
+
+
+class KeyChange(Base):
+    """What an operator did to a key: `created`, `topped_up`, `activated` or `deactivated`."""
+
+    __tablename__ = "key_changes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key_id: Mapped[int] = mapped_column(ForeignKey("api_keys.id"), index=True)
+    at: Mapped[int]
+    what: Mapped[str] = mapped_column(String(16))
+    credits: Mapped[int | None]

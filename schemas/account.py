@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema
 
-from schemas.fields import Identifier, Secret, Text, WholeNumber, field
+from schemas.fields import Flag, Identifier, Secret, Text, WholeNumber, field
 
 
 class Credentials(Schema):
@@ -14,6 +14,35 @@ class Credentials(Schema):
         Secret,
         label="API key", sample="YOUR_API_KEY", required=True, allow_none=False,
         help="The key that look-ups are charged to. It goes to the profile API and nowhere else.",
+    )
+
+
+class DeleteInput(Schema):
+    """What a person says to have everything deleted."""
+
+    confirm = field(
+        Flag,
+        label="Confirm", sample=True, required=True, allow_none=False,
+        help="`true`: everything that is kept for the API key on this platform may go, for good.",
+    )
+
+
+class Deletion(Schema):
+    """How the deletion of everything stands."""
+
+    id = field(
+        Identifier,
+        label="Connection ID", sample="5d0b1f6e2c7a",
+        help="Stands for the API key without revealing it.",
+    )
+    platform = field(
+        Text,
+        label="Platform", sample="zapier", help="The platform this address is for.",
+    )
+    deleted = field(
+        Flag,
+        label="Deleted", sample=True,
+        help="Whether nothing is kept any more. Until then a worker goes on, as does the same request.",
     )
 
 

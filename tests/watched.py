@@ -11,6 +11,8 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from connector.adapters.store.audit import AuditLog
+from connector.adapters.store.connections import Connections
 from connector.adapters.store.deliveries import Deliveries
 from connector.adapters.store.history import History as KeptHistory
 from connector.adapters.store.idempotency import IdempotentRequests
@@ -20,6 +22,7 @@ from connector.adapters.store.migrate import MIGRATIONS
 from connector.adapters.store.series import Series
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.usage import UsageCounts
+from connector.adapters.store.visits import KeptVisits
 from connector.adapters.store.watched import WatchedProfiles as KeptWatched
 from connector.adapters.store.watches import Watches
 from connector.adapters.store.webhooks import Webhooks as KeptWebhooks
@@ -35,6 +38,7 @@ from connector.domain.ports import Due
 from connector.domain.trace import request_id
 from connector.services.batching import Batcher
 from connector.services.calls import Calls
+from connector.services.deleting import Deleting
 from connector.services.delivering import Courier
 from connector.services.firing import Firing
 from connector.services.history import Forgetting, History
@@ -295,12 +299,19 @@ class Watching:
         )
         kept = KeptHistory(engine)
         self.history = History(store=kept, subscribing=self.subscribing)
+        connections = Connections(engine)
+        self.deleting = Deleting(store=connections, subscribing=self.subscribing, clock=self.clock)
         self.forgetting = Forgetting(
             store=kept,
             lookups=known,
             requests=IdempotentRequests(engine),
             usage=self.meter.store,
             jobs=self.kept_jobs,
+            visits=KeptVisits(engine),
+            connections=connections,
+            audit_log=AuditLog(engine),
+            deleting=self.deleting,
+            elsewhere=lambda _: None,
             clock=self.clock,
             days=365,
         )

@@ -17,7 +17,9 @@ class FernetVault:
     """Seals with the first of `keys`, opens with any of them."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        self._fernet = MultiFernet([Fernet(key) for key in keys])
+        fernets = [Fernet(key.strip()) for key in keys]
+        self._first = fernets[0]
+        self._fernet = MultiFernet(fernets)
 
     def seal(self, secret: str) -> str:
         """`secret` as it may be stored."""
@@ -30,9 +32,20 @@ class FernetVault:
         except InvalidToken as exc:
             raise Unreadable from exc
 
+    def renewed(self, sealed: str) -> str | None:
+        """The same secret, sealed with the first key; null where it is already. Raises `Unreadable`."""
+        try:
+            self._first.decrypt(sealed)
+        except InvalidToken:
+            return self.seal(self.open(sealed))
+        return None
+
 
 def key_beside(database: Path) -> str:
-    """The key kept in a file beside the database, for trials; made on first use, for its owner only."""
+    """The key kept in a file beside the database, for trials; made on first use, for its owner only.
+
+    Somebody may have put more into it, with commas, as into CONNECTOR_ENCRYPTION_KEYS.
+    """
     path = database.with_name(f"{database.name}.key")
     if not path.exists():
         with NamedTemporaryFile("w", dir=path.parent) as draft:

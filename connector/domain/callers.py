@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
 
 from connector.domain.deadlines import Deadline
 from connector.domain.platforms import Platform
+
+# Of the key's hash: long enough to be unique.
+_LENGTH: Final = 48
 
 
 @dataclass(frozen=True)
@@ -31,9 +35,18 @@ class Caller:
 
     @property
     def connection(self) -> str:
-        """The key on this platform, as what is kept for it is filed: long enough to be unique."""
-        return f"{self.platform.key}:{self._digest[:48]}"
+        """The key on this platform, as what is kept for it is filed."""
+        return f"{self.platform.key}:{self._digest[:_LENGTH]}"
 
     @cached_property
     def _digest(self) -> str:
-        return hashlib.sha256(self.api_key.encode()).hexdigest()
+        return _digest_of(self.api_key)
+
+
+def connection_of(platform_key: str, api_key: str) -> str:
+    """As what is kept for a key on a platform is filed."""
+    return f"{platform_key}:{_digest_of(api_key)[:_LENGTH]}"
+
+
+def _digest_of(api_key: str) -> str:
+    return hashlib.sha256(api_key.encode()).hexdigest()

@@ -151,6 +151,14 @@ class Retriable(ConnectorError):
     retryable = True
 
 
+class BeingDeleted(Retriable):
+    """The caller waits until what was kept for the key is gone, or leaves it at that."""
+
+    code = "being_deleted"
+    default = "What is kept for this API key is just being deleted."
+    advice = "Where you want to begin anew, send it again in a minute; nothing was charged."
+
+
 class RateLimited(Retriable):
     """The caller waits `retry_after_seconds`."""
 

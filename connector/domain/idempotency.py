@@ -12,16 +12,17 @@ REMEMBERED: Final = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class Attempt:
-    """One request with a key. `id` stands for connection and key, `fingerprint` for what is asked."""
+    """One request with a key. `id` stands for whose it is and the key, `fingerprint` for what is asked."""
 
     id: str
     fingerprint: str
+    connection_id: str
 
     @classmethod
-    def of(cls, connection_id: str, key: str, request: bytes) -> Attempt:
-        """The attempt of a connection to do `request`, which is all that tells it from others."""
-        named = hashlib.sha256(f"{connection_id} {key}".encode()).hexdigest()
-        return cls(named, hashlib.sha256(request).hexdigest())
+    def of(cls, whose: str, key: str, request: bytes, *, connection_id: str) -> Attempt:
+        """The attempt of `whose` to do `request`, which is all that tells it from others."""
+        named = hashlib.sha256(f"{whose} {key}".encode()).hexdigest()
+        return cls(named, hashlib.sha256(request).hexdigest(), connection_id)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 from connector.domain.answers import Answer, RateLimit
 from connector.domain.callers import Caller
+from connector.domain.connections import KeptConnection
 from connector.domain.deadlines import Deadline
 from connector.domain.deliveries import (
     ClaimedDelivery,
@@ -280,8 +281,34 @@ class SubscriptionStore(Protocol):
     ) -> bool:
         """Replaces the sealed secrets by what `renewed` makes of them; false when there are none."""
 
-    def unsubscribe(self, connection_id: str, subscription_id: str) -> bool:
+    def unsubscribe(self, connection_id: str, subscription_id: str, now: datetime) -> bool:
         """Ends a subscription; false when there is none."""
+
+
+class ConnectionStore(Protocol):
+    """All that is kept for one API key on one platform."""
+
+    def listed(self, connection_ids: Sequence[str] | None = None) -> list[KeptConnection]:
+        """What is kept, of all connections or of some."""
+
+    def begin_deleting(self, connection_id: str, platform: str, now: datetime) -> bool:
+        """Takes the key away, and lets nothing be made any more; false where nothing is kept."""
+
+    def being_deleted(self) -> list[str]:
+        """Connections whose deletion has begun and not ended."""
+
+    def delete_piece(self, connection_id: str, now: datetime) -> int | None:
+        """Deletes a few rows; how many, null once all are gone."""
+
+    def forget_idle(self, before: datetime, now: datetime, *, limit: int) -> int:
+        """Deletes the keys of connections, made before, for which there is nothing any more."""
+
+
+class AuditStore(Protocol):
+    """Who changed what."""
+
+    def forget(self, before: datetime, *, limit: int) -> int:
+        """Deletes lines that are older; how many that was, `limit` at most."""
 
 
 class Sender(Protocol):
@@ -367,11 +394,16 @@ class WebhookStore(Protocol):
         """The webhooks of one connection or of all, oldest first."""
 
     def renew(
-        self, connection_id: str, webhook_id: str, token_hash: str, sealed_secret: str | None
+        self,
+        connection_id: str,
+        webhook_id: str,
+        token_hash: str,
+        sealed_secret: str | None,
+        now: datetime,
     ) -> bool:
         """Puts a token and a secret in place of those before; false where there are none."""
 
-    def delete(self, connection_id: str | None, webhook_id: str) -> bool:
+    def delete(self, connection_id: str | None, webhook_id: str, now: datetime) -> bool:
         """Ends a webhook; false when there is none."""
 
     def count_request(self, webhook_id: str, now: datetime) -> bool:
@@ -487,6 +519,9 @@ class VisitStore(Protocol):
 
     def end(self, visit_id: str) -> None:
         """Forgets a visit."""
+
+    def forget(self, now: datetime, *, limit: int) -> int:
+        """Deletes visits that are over; how many that was, `limit` at most."""
 
 
 class WorkerStore(Protocol):

@@ -62,7 +62,9 @@ class Sent:
         if not message_id and not self.idempotency_key:
             return None
         key = f"message {message_id}" if message_id else f"key {self.idempotency_key}"
-        return Attempt.of(f"webhook {webhook.id}", key, self.kind + self.signed.body)
+        asked = self.kind + self.signed.body
+        whose = webhook.connection_id
+        return Attempt.of(f"webhook {webhook.id}", key, asked, connection_id=whose)
 
 
 @dataclass(frozen=True)

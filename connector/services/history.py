@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -12,14 +13,18 @@ from connector.domain.handles import normalise_handle
 from connector.domain.idempotency import REMEMBERED
 from connector.domain.jobs import KEPT
 from connector.domain.ports import (
+    AuditStore,
     Clock,
+    ConnectionStore,
     HistoryStore,
     IdempotencyStore,
     JobStore,
     LookupStore,
     UsageStore,
+    VisitStore,
 )
 from connector.domain.usage import day_of
+from connector.services.deleting import Deleting
 from connector.services.subscribing import Subscribing
 from schemas.history import HistoryRow
 from schemas.inputs import MAX_AGE_SECONDS
@@ -27,6 +32,12 @@ from schemas.inputs import MAX_AGE_SECONDS
 _ROWS: Final = HistoryRow(many=True)
 # A piece at a time, so that nobody waits for it.
 BATCH: Final = 1000
+# Of a deletion that others have begun; as long as a second or so, every ten.
+PIECES: Final = 20
+# What watching spent counts until midnight, UTC: as long at least the key stays.
+IDLE: Final = timedelta(days=2)
+# A log that ends after a day answers nobody's question.
+LEAST_AUDIT_DAYS: Final = 90
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,19 +74,33 @@ class History:
 
 @dataclass(frozen=True, kw_only=True)
 class Forgetting:
-    """Deletes what was kept for `days`, and answers that nobody can ask for any more."""
+    """Deletes what was kept for `days`, and what nobody can ask for any more.
+
+    `elsewhere` deletes what is older than a moment in tables that are not the connector's.
+    """
 
     store: HistoryStore
     lookups: LookupStore
     requests: IdempotencyStore
     usage: UsageStore
     jobs: JobStore
+    visits: VisitStore
+    connections: ConnectionStore
+    audit_log: AuditStore
+    deleting: Deleting
+    elsewhere: Callable[[datetime], object]
     clock: Clock
     days: int
 
     def run(self) -> int:
-        """One piece of what is too old; how many looks and events it was."""
+        """One piece of what is too old, and of what is to go; how many looks and events it was."""
         now = self.clock.now()
+        self.deleting.go_on(pieces=PIECES)
+        self.visits.forget(now, limit=BATCH)
+        self.connections.forget_idle(now - IDLE, now, limit=BATCH)
+        audited_since = now - timedelta(days=max(self.days, LEAST_AUDIT_DAYS))
+        self.audit_log.forget(audited_since, limit=BATCH)
+        self.elsewhere(now - timedelta(days=self.days))
         kept_since = now - timedelta(days=self.days)
         self.usage.forget(day_of(kept_since))
         self.lookups.forget(now - timedelta(seconds=MAX_AGE_SECONDS), limit=BATCH)

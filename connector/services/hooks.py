@@ -111,7 +111,8 @@ class Hooks:
 
     def unsubscribe(self, subscription_id: str, caller: Caller) -> dict[str, Any]:
         """Ends a subscription; ending it twice is no error."""
-        deleted = self.subscriptions.unsubscribe(caller.connection, subscription_id)
+        now = self.clock.now()
+        deleted = self.subscriptions.unsubscribe(caller.connection, subscription_id, now)
         if not deleted:
             self.subscribing.rule_out_bad_key(caller)
         ended: dict[str, Any] = _END.dump({"id": subscription_id, "deleted": deleted})

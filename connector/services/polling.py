@@ -67,7 +67,7 @@ class Polling:
         try:
             return self._samples(made, self._look(made, caller))
         except ConnectorError:
-            self.subscriptions.unsubscribe(caller.connection, made.id)
+            self.subscriptions.unsubscribe(caller.connection, made.id, self.clock.now())
             raise
 
     def _look(self, subscription: Subscription, caller: Caller) -> ConnectorError | None:

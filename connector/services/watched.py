@@ -93,8 +93,9 @@ class WatchedProfiles:
         """
         found = self._found(handle, caller)
         ended = [listener for listener in found.watched_by if listener.in_console]
+        now = self.clock.now()
         for listener in ended:
-            self.subscriptions.unsubscribe(caller.connection, listener.subscription_id)
+            self.subscriptions.unsubscribe(caller.connection, listener.subscription_id, now)
         others = [listener.shown() for listener in found.watched_by if not listener.in_console]
         return {"handle": found.handle, "stopped": bool(ended), "watched_by": others}
 

@@ -107,7 +107,8 @@ class Webhooks:
         if webhook.signature_style:
             secret = _signature_secret(webhook.signature_style, asked["signature_secret"])
         mine = (caller.connection, webhook.id)
-        if not self.store.renew(*mine, token_hash(token), self._sealed(secret)):
+        now = self.clock.now()
+        if not self.store.renew(*mine, token_hash(token), self._sealed(secret), now):
             raise NotFound(_NOTHING)
         if webhook.subscription_id is not None:
             signing_secret = new_secret()
@@ -120,7 +121,7 @@ class Webhooks:
 
     def end(self, webhook_id: str, caller: Caller) -> dict[str, Any]:
         """Ends a webhook; ending it twice is no error."""
-        deleted = self.store.delete(caller.connection, webhook_id)
+        deleted = self.store.delete(caller.connection, webhook_id, self.clock.now())
         if not deleted:
             self.subscribing.rule_out_bad_key(caller)
         ended: dict[str, Any] = _END.dump({"id": webhook_id, "deleted": deleted})

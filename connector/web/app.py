@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from flask import Flask, jsonify
+from flask import Flask, jsonify, request
 
+from connector.domain.acting import API_KEY, CONSOLE, acts
 from connector.domain.platforms import PLATFORMS
 from connector.domain.ports import Clock
 from connector.web.console.desk import refused
@@ -52,6 +53,7 @@ def create_app(
     # Zapier refuses a redirect that ends on loopback, and a redirected POST loses its body.
     app.url_map.strict_slashes = False
     register_trace(app)
+    app.before_request(_say_who)
     limit_rates(app, rates)
     register_errors(app, pages={"/console": refused})
     for platform in PLATFORMS:
@@ -80,6 +82,10 @@ def create_app(
     )
     app.add_url_rule("/", "index", lambda: jsonify(_index(app)))
     return app
+
+
+def _say_who() -> None:
+    acts(CONSOLE if request.path.startswith("/console") else API_KEY)
 
 
 def _index(app: Flask) -> dict[str, object]:

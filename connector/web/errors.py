@@ -30,6 +30,7 @@ STATUSES: Final[Mapping[type[ConnectorError], int]] = {
     errors.NotFound: 404,
     errors.NotWatched: 404,
     errors.IdempotencyKeyBusy: 409,
+    errors.BeingDeleted: 409,
     errors.IdempotencyKeyReused: 422,
     errors.RateLimited: 429,
     errors.UpstreamInvalid: 502,

@@ -6,6 +6,7 @@ from typing import Any, Final, Protocol
 
 from flask import Blueprint, Response, g, request
 
+from connector.domain.callers import connection_of
 from connector.domain.idempotency import Attempt, Claim, Replayed
 from connector.web.inputs import api_key_of
 
@@ -35,9 +36,9 @@ def register_idempotency(routes: Blueprint, idempotency: Idempotency, platform_k
             return None
         asked = f"{request.full_path}\n{request.mimetype}\n".encode()
         # Read here and kept: a form is parsed from it afterwards.
-        attempt = Attempt.of(
-            f"{platform_key}:{api_key_of(request)}", key, asked + request.get_data()
-        )
+        api_key, asked = api_key_of(request), asked + request.get_data()
+        whose = connection_of(platform_key, api_key)
+        attempt = Attempt.of(f"{platform_key}:{api_key}", key, asked, connection_id=whose)
         return begin_once(idempotency, attempt)
 
     routes.before_request(begin)

@@ -14,11 +14,12 @@ from werkzeug.exceptions import MethodNotAllowed
 from connector.domain.answers import Page, Result
 from connector.domain.callers import Caller
 from connector.domain.deadlines import Deadline
+from connector.domain.errors import InvalidInput
 from connector.domain.pictures import Picture
 from connector.domain.platforms import Platform
 from connector.domain.ports import Clock
 from connector.web.console.session import Visits
-from connector.web.console.shapes import UsageByDay, Watched
+from connector.web.console.shapes import Deleting, UsageByDay, Watched
 from connector.web.history import History, add_history_route
 from connector.web.hooks import Hooks, add_hook_routes
 from connector.web.idempotency import Idempotency, register_idempotency
@@ -27,6 +28,7 @@ from connector.web.jobs import Jobs, add_job_routes
 from connector.web.limits import pass_on
 from connector.web.lists import listed
 from connector.web.webhooks import Firing, Webhooks, add_webhook_routes
+from schemas.account import DeleteInput
 from schemas.catalog import CATALOG, Trigger
 from schemas.inputs import PageInput
 from schemas.universal import Choice
@@ -52,6 +54,7 @@ class UseCases:
     webhooks: Webhooks
     firing: Firing
     visits: Visits
+    deleting: Deleting
     watched: Watched
     picture_of: Callable[[str, Caller], Picture | None]
     usage_by_day: UsageByDay
@@ -71,6 +74,7 @@ def platform_routes(
     """
     routes = Blueprint(platform.key, __name__, url_prefix=f"/{platform.key}")
     seconds = min(platform.deadline_seconds, max_deadline_seconds)
+    deletion = DeleteInput()
 
     def caller() -> Caller:
         deadline = Deadline(seconds, clock.monotonic)
@@ -107,10 +111,18 @@ def platform_routes(
     def me() -> Response:
         return _send(use_cases.describe_account(caller()))
 
+    def delete_all() -> Response:
+        who = caller()
+        if not load_input(request, deletion)["confirm"]:
+            raise InvalidInput("confirm: Must be true, as nothing of it comes back.")
+        deleted = use_cases.deleting.delete(who)
+        return _send(Result(deleted, None, goes_on=not deleted["deleted"]))
+
     def usage() -> Response:
         return _send(use_cases.usage(caller()))
 
     routes.add_url_rule("/me", "me", me)
+    routes.add_url_rule("/me", "delete_me", delete_all, methods=["DELETE"])
     routes.add_url_rule("/usage", "usage", usage)
     universal = CATALOG.universal
     run = view(use_cases.call_api, universal.input)

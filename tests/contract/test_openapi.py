@@ -29,7 +29,7 @@ from profile_api import failures
 from profile_api.failures import Failure
 from profile_api.services.embedded import EmbeddedService
 from profile_api.store import Store
-from schemas.account import Account
+from schemas.account import Account, Deletion
 from schemas.catalog import CATALOG
 from schemas.errors import ErrorBody
 from schemas.events import Change, EventRow
@@ -61,7 +61,7 @@ INPUTS += [HookInput, ReplayInput, WebhookInput, RotateInput]
 OUTPUTS = [item.output for item in (*CATALOG, CATALOG.universal)]
 OUTPUTS += [CATALOG.connection.output, Account, Choice, ErrorBody, Video, EventRow, Change]
 OUTPUTS += [Hook, HookEnd, DeliveryRow, Delivery, Attempt, ReplayResult, ReplayedDead, HistoryRow]
-OUTPUTS += [Webhook, WebhookCall, WebhookEnd, Accepted]
+OUTPUTS += [Webhook, WebhookCall, WebhookEnd, Accepted, Deletion]
 
 
 def named(schema: type[Schema]) -> str:

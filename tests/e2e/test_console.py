@@ -296,7 +296,16 @@ def test_job_shows_its_progress_and_is_cancelled(console: Seen, upstream: FakeUp
     expect(page.locator("tbody")).to_contain_text("cancelled")
 
 
-PAGES = ("/", "/watched", "/subscriptions", "/deliveries", "/webhooks", "/jobs", "/usage")
+PAGES = (
+    "/",
+    "/watched",
+    "/subscriptions",
+    "/deliveries",
+    "/webhooks",
+    "/jobs",
+    "/usage",
+    "/your-data",
+)
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,7 @@ def token_of_a_webhook(server: Server) -> str:
 
 HANDLE = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_.]{0,20}[a-z0-9]$"}
 KNOWN_QUERY = {
+    "confirm": {"type": "string", "const": "true"},
     "handle": HANDLE,
     "handles": HANDLE,
     "thresholds": {"type": "string", "const": "1000,5000"},

@@ -26,6 +26,7 @@ from wire.database import open_engine
 from wire.http import new_session
 
 PATH = "/api/v1/get-tiktok-profile"
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
 HANDLE_REQUIRED = "'handle' parameter is required and must be a non-empty string."
 
 
@@ -148,9 +149,9 @@ def test_key_is_checked_first(endpoint: Endpoint, header: str | None) -> None:
 
 def test_inactive_key_is_refused_until_it_is_active_again(endpoint: Endpoint) -> None:
     key = endpoint.key()
-    endpoint.store.set_active(1, active=False)
+    endpoint.store.set_active(1, active=False, now=NOW)
     assert error(endpoint.post(key, {"handle": "x"})) == (401, "API key is invalid or missing.")
-    endpoint.store.set_active(1, active=True)
+    endpoint.store.set_active(1, active=True, now=NOW)
     assert endpoint.post(key, {"handle": "stoolpresidente"}).status_code == 200
 
 
@@ -290,7 +291,7 @@ def test_test_key_opens_sample_data_at_once(endpoint: Endpoint) -> None:
 
 def test_test_key_stays_off_once_an_operator_turned_it_off(endpoint: Endpoint) -> None:
     endpoint.post(TEST_KEY, {"handle": "stoolpresidente"})
-    endpoint.store.set_active(1, active=False)
+    endpoint.store.set_active(1, active=False, now=NOW)
     assert endpoint.post(TEST_KEY, {"handle": "stoolpresidente"}).status_code == 401
 
 
@@ -371,7 +372,7 @@ def test_key_switched_off_meanwhile_is_no_lack_of_credits(store: Store) -> None:
     """The owner should not be told to top up."""
 
     def switch_off(_seconds: float) -> None:
-        store.set_active(1, False)
+        store.set_active(1, active=False, now=NOW)
 
     endpoint = Endpoint(store, EmbeddedService(now=Clock().now, sleep=switch_off))
     response = endpoint.post(endpoint.key(), {"handle": "test_slow"})

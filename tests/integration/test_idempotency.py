@@ -19,7 +19,12 @@ from connector.services.idempotency import LEASE, Idempotency
 from tests.watched import ToldClock
 from wire.database import open_engine, reading
 
-ATTEMPT = Attempt.of("zapier:sk_a", "row-1", b"/x {}")
+
+def attempt(whose: str, key: str, request: bytes) -> Attempt:
+    return Attempt.of(whose, key, request, connection_id="zapier:0a1b")
+
+
+ATTEMPT = attempt("zapier:sk_a", "row-1", b"/x {}")
 
 
 @pytest.fixture
@@ -57,14 +62,14 @@ def test_what_is_done_is_answered_again_for_a_day(requests: Idempotency, clock: 
 
 def test_key_is_for_one_request_of_one_connection(requests: Idempotency) -> None:
     claim = claimed(requests)
-    other = Attempt.of("zapier:sk_a", "row-1", b"/x {1}")
+    other = attempt("zapier:sk_a", "row-1", b"/x {1}")
     with pytest.raises(IdempotencyKeyReused):
         requests.begin(other)
     requests.remember(claim, 200, "{}")
     with pytest.raises(IdempotencyKeyReused):
         requests.begin(other)
-    claimed(requests, Attempt.of("zapier:sk_b", "row-1", b"/x {}"))
-    claimed(requests, Attempt.of("zapier:sk_a", "row-2", b"/x {}"))
+    claimed(requests, attempt("zapier:sk_b", "row-1", b"/x {}"))
+    claimed(requests, attempt("zapier:sk_a", "row-2", b"/x {}"))
 
 
 def test_request_that_is_being_done_is_waited_for(requests: Idempotency) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -70,6 +70,45 @@ def test_charge_and_its_log_line_are_one(engine: Engine) -> None:
     with pytest.raises(Exception, match="api_requests"):
         store.charge(key_id, request_source="API", handle="x", now=NOW)
     assert store.list_keys()[0].credits == 4
+
+
+def test_change_of_a_key_and_its_line_are_one(engine: Engine) -> None:
+    """Made, topped up, switched: each is told; a change that can't be told is not made."""
+    MIGRATIONS.up(engine)
+    store = Store(engine)
+    key_id = store.create_key("sk_x", name="x", credits=4, now=NOW)
+    assert key_id is not None
+    store.top_up(key_id, 5, now=NOW)
+    store.set_active(key_id, active=False, now=NOW)
+    told = [(line.key_id, line.what, line.credits) for line in store.changes(9)]
+    assert told[::-1][-3:] == [
+        (key_id, "created", 4),
+        (key_id, "topped_up", 5),
+        (key_id, "deactivated", None),
+    ]
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE key_changes RENAME TO gone")
+    for change in (
+        lambda: store.create_key("sk_y", name="y", credits=1, now=NOW),
+        lambda: store.top_up(key_id, 5, now=NOW),
+        lambda: store.set_active(key_id, active=True, now=NOW),
+    ):
+        with pytest.raises(Exception, match="key_changes"):
+            change()
+    ((found,), kept) = ([r for r in store.list_keys() if r.id == key_id], len(store.list_keys()))
+    assert (found.credits, found.active, kept) == (9, False, 1)
+
+
+def test_old_lines_of_the_request_log_go_a_few_at_a_time(engine: Engine) -> None:
+    MIGRATIONS.up(engine)
+    store = Store(engine)
+    store.create_key("sk_x", name="x", credits=4, now=NOW)
+    for days in (0, 1, 2, 3):
+        at = NOW + timedelta(days=days)
+        store.log_failure(1, request_source="API", handle="x", status=404, now=at)
+    later = NOW + timedelta(days=3)
+    assert [store.forget_requests(later, limit=2) for _ in range(3)] == [2, 1, 0]
+    assert [line.at for line in store.latest_requests(9)] == [later.timestamp()]
 
 
 def test_same_key_is_stored_once(engine: Engine) -> None:

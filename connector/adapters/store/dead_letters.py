@@ -9,8 +9,10 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, bindparam, exists, func, select, update
 from sqlalchemy import Connection as Session
 
-from connector.adapters.store.tables import Delivery, Subscription
+from connector.adapters.store.audit import audited
+from connector.adapters.store.tables import Connection, Delivery, Subscription
 from connector.adapters.store.time import to_ms
+from connector.domain.acting import acting
 from connector.domain.deliveries import DEAD, PENDING
 from connector.domain.subscriptions import ACTIVE
 
@@ -31,7 +33,7 @@ def send_dead_again(
     chosen = session.execute(_DEAD_OF, {"ids": ids, "limit": limit}).all()
     sequences = [row.sequence for row in chosen]
     session.execute(update(Delivery).where(Delivery.sequence.in_(sequences)).values(again(now)))
-    enable(session, *{row.subscription_id for row in chosen})
+    enable(session, now, *{row.subscription_id for row in chosen})
     return sequences, session.execute(_dead_left(mine)).scalar_one()
 
 
@@ -40,11 +42,23 @@ def again(now: datetime) -> dict[str, Any]:
     return {"state": PENDING, "due_at": to_ms(now), "attempt": 0}
 
 
-def enable(session: Session, *subscription_ids: str) -> None:
-    """Makes subscriptions active, as if none had failed: somebody has mended their receivers."""
+def enable(session: Session, now: datetime, *subscription_ids: str) -> None:
+    """Makes subscriptions active, as if none had failed: somebody has mended their receivers.
+
+    Not those of a connection that is being deleted.
+    """
     values = {"state": ACTIVE, "reason": None, "first_failure_at": None, "throttled_until": None}
-    mine = update(Subscription).where(Subscription.id.in_(subscription_ids))
-    session.execute(mine.values(values))
+    stays = exists().where(
+        Connection.id == Subscription.connection_id, Connection.ending_at.is_(None)
+    )
+    mine = (Subscription.id.in_(subscription_ids), stays)
+    disabled = select(Subscription.id, Subscription.connection_id).where(
+        *mine, Subscription.state != ACTIVE
+    )
+    for row in session.execute(disabled.with_for_update()).all():
+        of = {"connection_id": row.connection_id, "object_id": row.id}
+        audited(session, acting(), "subscription.enabled", now, **of)
+    session.execute(update(Subscription).where(*mine).values(values))
 
 
 # Rather left out than waited for: who completes such a one waits for its subscription, which is ours.

@@ -19,11 +19,13 @@ from sqlalchemy import (
 )
 from sqlalchemy import Connection as Session
 
+from connector.adapters.store.audit import audited
 from connector.adapters.store.dead_letters import again, enable, send_dead_again
 from connector.adapters.store.deliveries_shown import kept, newest
 from connector.adapters.store.tables import Attempt, Delivery, Event, Subscription
 from connector.adapters.store.time import from_ms, to_ms
 from connector.adapters.store.watches import body_of, keep_event
+from connector.domain.acting import RECEIVER, WORKER, Acting
 from connector.domain.deliveries import (
     DEAD,
     DELIVERED,
@@ -127,7 +129,7 @@ class Deliveries:
             if session.execute(_OURS, ours).rowcount == 0:
                 return False
             session.execute(_TRIED, tried)
-            _keep_health(session, delivery, outcome, verdict, to_ms(now))
+            _keep_health(session, delivery, outcome, verdict, now)
             return True
 
         return self._together.write(
@@ -167,7 +169,7 @@ class Deliveries:
             last = session.execute(_last_test(subscription_id)).first()
             if last and max(last.updated_at + _ms(pause), last.lease_until or 0) > to_ms(now):
                 return None
-            enable(session, subscription_id)
+            enable(session, now, subscription_id)
             if last is None or last.state != PENDING:
                 return keep_event(
                     session, subscription_id, event, to_ms(now), request_id=request_id()
@@ -199,7 +201,7 @@ class Deliveries:
             subscription_id = done.scalar_one_or_none()
             if subscription_id is None:
                 return False
-            enable(session, subscription_id)
+            enable(session, now, subscription_id)
         return True
 
     def replay_dead(
@@ -334,9 +336,14 @@ def _ms(duration: timedelta) -> int:
 
 
 def _keep_health(
-    session: Session, delivery: ClaimedDelivery, outcome: Outcome, verdict: Verdict, now: int
+    session: Session,
+    delivery: ClaimedDelivery,
+    outcome: Outcome,
+    verdict: Verdict,
+    moment: datetime,
 ) -> None:
     """What the try says about the receiver: one success resets, failures are counted by time."""
+    now = to_ms(moment)
     mine = update(Subscription).where(Subscription.id == delivery.subscription_id)
     until = verdict.throttled_until
     values: dict[str, Any] = {"throttled_until": to_ms(until) if until else None}
@@ -349,7 +356,18 @@ def _keep_health(
         waiting = (Delivery.subscription_id == delivery.subscription_id, Delivery.state == PENDING)
         ended = {"state": DEAD, "last_error": verdict.disable, "due_at": now, "updated_at": now}
         session.execute(update(Delivery).where(*waiting).values(ended))
+        _tell(session, delivery, outcome, moment)
     session.execute(mine.values(values))
+
+
+def _tell(session: Session, delivery: ClaimedDelivery, outcome: Outcome, moment: datetime) -> None:
+    """Logs that the subscription is disabled: by its receiver, which says so, or by us."""
+    by = Acting(RECEIVER if outcome.gone else WORKER)
+    still = (Subscription.id == delivery.subscription_id, Subscription.state == ACTIVE)
+    query = select(Subscription.connection_id).where(*still)
+    if (connection_id := session.execute(query).scalar_one_or_none()) is not None:
+        of = {"connection_id": connection_id, "object_id": delivery.subscription_id}
+        audited(session, by, "subscription.disabled", moment, **of)
 
 
 def _claimed(row: Any, token: str) -> ClaimedDelivery:

@@ -30,6 +30,7 @@ class IdempotentRequests:
             "status": None,
             "sealed": None,
             "created_at": to_ms(now),
+            "connection_id": attempt.connection_id,
         }
         old = Row.created_at <= to_ms(now - REMEMBERED)
         died = and_(

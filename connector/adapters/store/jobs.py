@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection as Session
 from sqlalchemy import Engine, delete, func, insert, or_, select, update
 
+from connector.adapters.store.held import hold
 from connector.adapters.store.jobs_shown import counted, kept_rows
 from connector.adapters.store.tables import Connection, JobRow, Subscription
 from connector.adapters.store.tables import Job as Row
@@ -78,6 +79,7 @@ class Jobs:
             for place, row in enumerate(rows, 1)
         ]
         with writing(self._engine) as session:
+            hold(session, connection_id)
             session.execute(insert(Row).values(job))
             session.execute(insert(JobRow), new)
             _end_if_done(session, str(job["id"]), now)

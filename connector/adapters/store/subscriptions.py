@@ -12,13 +12,18 @@ from sqlalchemy import Connection as Session
 from sqlalchemy import Engine, delete, exists, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from connector.adapters.store.audit import audited
+from connector.adapters.store.held import hold
 from connector.adapters.store.intervals import AS_ASKED
 from connector.adapters.store.tables import Connection, SubscribedWatch, Watch
 from connector.adapters.store.tables import Subscription as Row
 from connector.adapters.store.time import from_ms, to_ms
+from connector.domain.acting import Acting, acting
+from connector.domain.errors import BeingDeleted
 from connector.domain.jobs import CALLBACK
 from connector.domain.subscriptions import ACTIVE, Subscription, Terms
 from connector.domain.targets import paced_host
+from connector.domain.webhooks import CARRIER
 from wire.database import is_new, reading, writing
 from wire.together import Together
 
@@ -33,18 +38,23 @@ class Subscriptions:
     def connect(self, connection_id: str, *, platform: str, sealed_key: str, now: datetime) -> None:
         """Keeps the connection's key; a key that works again clears what was wrong with it."""
         values = {"platform": platform, "sealed_key": sealed_key, "problem": None}
+        mine = update(Connection).where(Connection.id == connection_id)
+        known = mine.where(Connection.ending_at.is_(None)).values(values)
         with writing(self._engine) as session:
-            known = update(Connection).where(Connection.id == connection_id).values(values)
             if session.execute(known).rowcount > 0:
                 return
             made = {"id": connection_id, "created_at": to_ms(now), **values}
-            if not is_new(session, insert(Connection).values(made)):
-                session.execute(known)
+            if is_new(session, insert(Connection).values(made)):
+                _audited(session, acting(), "key.kept", now, connection_id, connection_id)
+            elif session.execute(known).rowcount == 0:
+                raise BeingDeleted
 
     def sealed_keys(self) -> list[str]:
         """The key of every connection."""
         with reading(self._engine) as session:
-            return list(session.execute(select(Connection.sealed_key)).scalars())
+            # One that is being deleted has no key any more.
+            query = select(Connection.sealed_key).where(Connection.sealed_key != "")
+            return list(session.execute(query).scalars())
 
     def subscribe(
         self,
@@ -76,9 +86,15 @@ class Subscriptions:
             "created_at": to_ms(now),
         }
         looks = list(zip(terms.handles, map(to_ms, due_at), strict=True))
+        by = acting()
 
         def make(session: Session) -> None:
+            hold(session, connection_id)
             session.execute(insert(Row).values(values))
+            # What carries a webhook's rows, or calls back once, comes and goes with that.
+            if terms.trigger not in (CARRIER, CALLBACK):
+                made = "subscription.created"
+                _audited(session, by, made, now, connection_id, subscription_id)
             found = {
                 # In the order in which workers take them too.
                 handle: _watch(session, connection_id, handle, interval_seconds, due)
@@ -145,9 +161,11 @@ class Subscriptions:
                 return False
             values = {"sealed_secrets": renewed(sealed), "rotated_at": to_ms(now)}
             session.execute(update(Row).where(*mine).values(values))
+            rotated = "subscription.secret_rotated"
+            _audited(session, acting(), rotated, now, connection_id, subscription_id)
         return True
 
-    def unsubscribe(self, connection_id: str, subscription_id: str) -> bool:
+    def unsubscribe(self, connection_id: str, subscription_id: str, now: datetime) -> bool:
         """Ends a subscription with all that was kept for it; false when there is none."""
         gone = delete(Row).where(Row.id == subscription_id, Row.connection_id == connection_id)
         still = exists().where(SubscribedWatch.watch_id == Watch.id)
@@ -155,6 +173,7 @@ class Subscriptions:
         its = select(SubscribedWatch.watch_id).where(
             SubscribedWatch.subscription_id == subscription_id
         )
+        by = acting()
 
         def end(session: Session) -> bool:
             linked = session.execute(its).scalars().all()
@@ -165,6 +184,9 @@ class Subscriptions:
             ids = session.execute(held).scalars().all()
             session.execute(delete(Watch).where(Watch.id.in_(ids), ~still))
             session.execute(AS_ASKED, {"ids": ids})
+            if found:
+                ended = "subscription.ended"
+                _audited(session, by, ended, now, connection_id, subscription_id)
             return found
 
         return self._together.write(end, locks=_rows_of(connection_id))
@@ -172,6 +194,12 @@ class Subscriptions:
 
 # A job's callback is kept as one, too, and is nobody's to test or to renew.
 _OF_A_TRIGGER: Final = Row.trigger != CALLBACK
+
+
+def _audited(
+    session: Session, by: Acting, what: str, now: datetime, connection_id: str, object_id: str
+) -> None:
+    audited(session, by, what, now, connection_id=connection_id, object_id=object_id)
 
 
 def _rows_of(connection_id: str) -> tuple[str, ...]:

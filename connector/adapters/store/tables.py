@@ -21,6 +21,9 @@ _Counted = BigInteger().with_variant(Integer, "sqlite")
 # Events with a body, in the words in which both databases find the index of them.
 KEPT = text("body != ''")
 
+# What a column says of itself whose text is sealed: who changes the key seals all of them again.
+SEALED = {"sealed": True}
+
 # Rows of jobs that are still to be looked up, likewise.
 OPEN = text("status = 'pending'")
 
@@ -32,15 +35,19 @@ class Base(DeclarativeBase):
 
 
 class Connection(Base):
-    """One API key on one platform. `problem` says why nothing is looked up with it."""
+    """One API key on one platform. `problem` says why nothing is looked up with it.
+
+    Since `ending_at` it is being deleted: its key is empty, and nothing new is kept for it.
+    """
 
     __tablename__ = "connections"
 
     id: Mapped[str] = mapped_column(String(80), primary_key=True)
     platform: Mapped[str] = mapped_column(String(16))
-    sealed_key: Mapped[str]
+    sealed_key: Mapped[str] = mapped_column(info=SEALED)
     problem: Mapped[str | None]
     created_at: Mapped[int]
+    ending_at: Mapped[int | None]
 
 
 class Watch(Base):
@@ -83,7 +90,7 @@ class Subscription(Base):
     interval_seconds: Mapped[int]
     target_url: Mapped[str | None]
     target_host: Mapped[str | None] = mapped_column(String(255))
-    sealed_secrets: Mapped[str | None]
+    sealed_secrets: Mapped[str | None] = mapped_column(info=SEALED)
     rotated_at: Mapped[int | None]
     state: Mapped[str] = mapped_column(String(12))
     reason: Mapped[str | None]
@@ -261,8 +268,9 @@ class IdempotentRequest(Base):
     token: Mapped[str] = mapped_column(String(32))
     lease_until: Mapped[int]
     status: Mapped[int | None]
-    sealed: Mapped[str | None]
+    sealed: Mapped[str | None] = mapped_column(info=SEALED)
     created_at: Mapped[int]
+    connection_id: Mapped[str | None] = mapped_column(String(80), index=True)
 
 
 class UsageDay(Base):
@@ -297,7 +305,7 @@ class Webhook(Base):
     handle_path: Mapped[str | None]
     signature_style: Mapped[str | None] = mapped_column(String(12))
     signature_header: Mapped[str | None] = mapped_column(String(64))
-    sealed_secret: Mapped[str | None]
+    sealed_secret: Mapped[str | None] = mapped_column(info=SEALED)
     subscription_id: Mapped[str | None] = mapped_column(
         ForeignKey("subscriptions.id", ondelete="CASCADE"), index=True
     )
@@ -336,7 +344,7 @@ class Visit(Base):
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     connection_id: Mapped[str] = mapped_column(String(80))
-    sealed_key: Mapped[str]
+    sealed_key: Mapped[str] = mapped_column(info=SEALED)
     expires_at: Mapped[int]
 
 
@@ -359,3 +367,21 @@ class Worker(Base):
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     beat_at: Mapped[int]
+
+
+class AuditLine(Base):
+    """One change and who made it. It outlives what it names, of which it holds nothing but the id."""
+
+    __tablename__ = "audit_log"
+    __table_args__ = (
+        Index("ix_audit_log_at", "at"),
+        Index("ix_audit_log_connection", "connection_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(_Counted, primary_key=True)
+    at: Mapped[int]
+    who: Mapped[str] = mapped_column(String(16))
+    what: Mapped[str] = mapped_column(String(40))
+    connection_id: Mapped[str | None] = mapped_column(String(80))
+    object_id: Mapped[str | None] = mapped_column(String(80))
+    request_id: Mapped[str | None] = mapped_column(String(64))

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection as Session
 from sqlalchemy import Engine, bindparam, delete, insert, select, update
 
+from connector.adapters.store.tables import Lookup
 from connector.adapters.store.tables import UsageDay as Row
 from connector.domain.usage import Asked, Spent
 from wire.database import is_new, reading, writing
@@ -108,6 +109,9 @@ def count(session: Session, asked: Asked, spent: Spent) -> None:
     }
     if session.execute(_ADD, more).rowcount:
         return
+    # What was saved is written later: all that was kept for the key may have been deleted meanwhile.
+    if spent == Spent(saved=spent.saved) and not session.execute(_KNOWN, more).first():
+        return
     _start(session, asked)
     session.execute(_ADD, more)
 
@@ -126,6 +130,7 @@ _ADD: Final = (
         unsure=Row.unsure + bindparam("more_unsure"),
     )
 )
+_KNOWN: Final = select(Lookup.id).where(Lookup.connection_id == bindparam("of")).limit(1)
 _SINCE: Final = select(Row.__table__).where(
     Row.connection_id.in_(bindparam("all", expanding=True)),
     Row.day >= bindparam("on"),

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine, delete, insert, select
 
+from connector.adapters.store.pieces import delete_piece
 from connector.adapters.store.tables import Visit
 from connector.adapters.store.time import to_ms
 from wire.database import reading, writing
@@ -57,3 +58,7 @@ class KeptVisits:
         """Forgets a visit."""
         with writing(self._engine) as session:
             session.execute(delete(Visit).where(Visit.id == visit_id))
+
+    def forget(self, now: datetime, *, limit: int) -> int:
+        """Deletes visits that are over, with their keys; how many that was, `limit` at most."""
+        return delete_piece(self._engine, Visit.id, Visit.expires_at <= to_ms(now), limit=limit)

@@ -10,6 +10,8 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Engine, bindparam, case, func, insert, select, update
 from sqlalchemy import Connection as Session
 
+from connector.adapters.store.audit import audited
+from connector.adapters.store.held import hold
 from connector.adapters.store.intervals import AS_ASKED
 from connector.adapters.store.tables import (
     Connection,
@@ -19,6 +21,7 @@ from connector.adapters.store.tables import (
 )
 from connector.adapters.store.time import from_ms, to_ms
 from connector.adapters.store.watches import PROBLEM, for_workers, portrait_of
+from connector.domain.acting import Acting, acting
 from connector.domain.events import IN_CONSOLE
 from connector.domain.subscriptions import ACTIVE, Terms
 from connector.domain.watched import Listener, WatchedProfile
@@ -52,25 +55,34 @@ class WatchedProfiles:
             "state": ACTIVE,
             "created_at": to_ms(now),
         }
+        by = acting()
         return self._together.write(
-            lambda session: _watch(session, handle, subscription),
+            lambda session: _watch(session, handle, subscription, by, now),
             locks=(Watch.__tablename__, connection_id, handle),
         )
 
     def pause(self, connection_id: str, handle: str, now: datetime) -> None:
         """Nobody looks from now on; pausing twice changes nothing."""
-        self._change(_PAUSE, connection_id, handle, now)
+        self._change(_PAUSE, "watch.paused", connection_id, handle, now)
 
     def resume(self, connection_id: str, handle: str, now: datetime) -> int | None:
         """Ends a pause; the id of the watch, which is due, or null where it was not paused."""
-        return self._change(_RESUME, connection_id, handle, now)
+        return self._change(_RESUME, "watch.resumed", connection_id, handle, now)
 
-    def _change(self, change: Any, connection_id: str, handle: str, now: datetime) -> int | None:
+    def _change(
+        self, change: Any, what: str, connection_id: str, handle: str, now: datetime
+    ) -> int | None:
         mine = {"of": connection_id, "called": handle, "now": to_ms(now)}
-        return self._together.write(
-            lambda session: session.execute(change, mine).scalar_one_or_none(),
-            locks=(Watch.__tablename__, connection_id, handle),
-        )
+        by = acting()
+
+        def make(session: Session) -> int | None:
+            watch_id: int | None = session.execute(change, mine).scalar_one_or_none()
+            if watch_id is not None:
+                of = {"connection_id": connection_id, "object_id": str(watch_id)}
+                audited(session, by, what, now, **of)
+            return watch_id
+
+        return self._together.write(make, locks=(Watch.__tablename__, connection_id, handle))
 
     def listed(self, connection_id: str, *, limit: int) -> list[WatchedProfile]:
         """The connection's watched profiles, by handle."""
@@ -151,8 +163,8 @@ _OFTEN: Final = (
 _NOW: Final = bindparam("now", type_=BigInteger)
 _PAUSE: Final = (
     update(Watch)
-    .where(_MINE, _CALLED)
-    .values(paused_at=func.coalesce(Watch.paused_at, _NOW))
+    .where(_MINE, _CALLED, Watch.paused_at.is_(None))
+    .values(paused_at=_NOW)
     .returning(Watch.id)
 )
 _RESUME: Final = (
@@ -163,8 +175,11 @@ _RESUME: Final = (
 )
 
 
-def _watch(session: Session, handle: str, subscription: Mapping[str, Any]) -> str:
+def _watch(
+    session: Session, handle: str, subscription: Mapping[str, Any], by: Acting, moment: datetime
+) -> str:
     interval, now = subscription["interval_seconds"], subscription["created_at"]
+    hold(session, subscription["connection_id"])
     watch_id = _locked(session, subscription["connection_id"], handle, interval, now)
     known: str | None = session.execute(_CONSOLES, {"of": watch_id}).scalar_one_or_none()
     due = now + interval * 1000 if known else now
@@ -175,6 +190,8 @@ def _watch(session: Session, handle: str, subscription: Mapping[str, Any]) -> st
         session.execute(_SUBSCRIBE, subscription)
         link = {"subscription_id": subscription["id"], "watch_id": watch_id}
         session.execute(_LINK, link)
+        of = {"connection_id": subscription["connection_id"], "object_id": subscription["id"]}
+        audited(session, by, "subscription.created", moment, **of)
     session.execute(AS_ASKED, {"ids": [watch_id]})
     return known or str(subscription["id"])
 

@@ -21,9 +21,12 @@ from sqlalchemy import (
 )
 from sqlalchemy import Connection as Session
 
+from connector.adapters.store.audit import audited
+from connector.adapters.store.held import hold
 from connector.adapters.store.tables import Connection, Subscription, WebhookCall
 from connector.adapters.store.tables import Webhook as Row
 from connector.adapters.store.time import from_ms, to_ms
+from connector.domain.acting import acting
 from connector.domain.subscriptions import ACTIVE
 from connector.domain.webhooks import Call, Standing, Webhook
 from wire.database import reading, writing
@@ -47,11 +50,15 @@ class Webhooks:
         values = asdict(webhook) | {"created_at": to_ms(webhook.created_at)}
         counts = {"rate_window": 0, "rate_count": 0, "credits": 0}
         with writing(self._engine) as session:
+            hold(session, webhook.connection_id)
             session.execute(insert(Row).values(token_hash=token_hash, **values, **counts))
+            of = {"connection_id": webhook.connection_id, "object_id": webhook.id}
+            audited(session, acting(), "webhook.created", webhook.created_at, **of)
 
     def by_token(self, token_hash: str) -> Standing | None:
-        """The webhook whose token has this hash."""
-        return next(iter(self._found(Row.token_hash == token_hash)), None)
+        """The webhook whose token has this hash; none of a connection that is being deleted."""
+        wanted = (Row.token_hash == token_hash, Connection.ending_at.is_(None))
+        return next(iter(self._found(*wanted)), None)
 
     def find(self, connection_id: str, webhook_id: str) -> Standing | None:
         """The connection's webhook with this id."""
@@ -74,20 +81,31 @@ class Webhooks:
             return [_standing(row) for row in session.execute(query)]
 
     def renew(
-        self, connection_id: str, webhook_id: str, token_hash: str, sealed_secret: str | None
+        self,
+        connection_id: str,
+        webhook_id: str,
+        token_hash: str,
+        sealed_secret: str | None,
+        now: datetime,
     ) -> bool:
         """Puts a token, and a secret of callers, in place of those before; false where there are none."""
         mine = update(Row).where(Row.connection_id == connection_id, Row.id == webhook_id)
         values = {"token_hash": token_hash, "sealed_secret": sealed_secret}
         with writing(self._engine) as session:
-            return session.execute(mine.values(values)).rowcount > 0
+            if session.execute(mine.values(values)).rowcount == 0:
+                return False
+            of = {"connection_id": connection_id, "object_id": webhook_id}
+            audited(session, acting(), "webhook.secret_replaced", now, **of)
+        return True
 
-    def delete(self, connection_id: str | None, webhook_id: str) -> bool:
+    def delete(self, connection_id: str | None, webhook_id: str, now: datetime) -> bool:
         """Ends a webhook, with what was still to be sent; false when there is none."""
         gone = delete(Row).where(Row.id == webhook_id, *_of(connection_id))
         with writing(self._engine) as session:
-            row = session.execute(gone.returning(Row.subscription_id)).first()
+            row = session.execute(gone.returning(Row.subscription_id, Row.connection_id)).first()
             if row is not None:
+                of = {"connection_id": row.connection_id, "object_id": webhook_id}
+                audited(session, acting(), "webhook.ended", now, **of)
                 carrier = Subscription.id == row.subscription_id
                 session.execute(delete(Subscription).where(carrier))
         return row is not None

@@ -19,6 +19,7 @@ from connector.exports.openapi.operators import operator_paths
 from connector.exports.openapi.platforms import platform_paths
 from connector.exports.openapi.responses import Door, Responses
 from connector.exports.openapi.schema_objects import SchemaConverter
+from schemas.account import DeleteInput
 from schemas.catalog import Catalog
 from schemas.errors import ErrorBody
 from schemas.hooks import HookInput
@@ -64,7 +65,7 @@ def openapi_document(catalog: Catalog, *, version: str, door: Door) -> dict[str,
     )
     converter = cast(SchemaConverter, plugin.converter)  # as the plugin was told to make
     read = (*catalog, *catalog.triggers, catalog.universal)
-    lists = (PageInput, DeliveriesInput, HistoryInput, JobRowsInput)
+    lists = (DeleteInput, PageInput, DeliveriesInput, HistoryInput, JobRowsInput)
     made = (HookInput, ReplayInput, WebhookInput, RotateInput)
     converter.inputs = frozenset((*lists, *made, *(item.input for item in read)))
     responses = Responses(spec, door, converter.reference(ErrorBody))

@@ -14,6 +14,7 @@ from connector.domain.platforms import Platform
 from connector.exports.openapi.headers import IDEMPOTENCY_KEY, RATE_LIMIT, REQUEST_ID, sent
 from connector.exports.openapi.responses import EVERYWHERE, Responses
 from connector.exports.openapi.schema_objects import SchemaConverter
+from schemas.account import DeleteInput, Deletion
 from schemas.catalog import Action, Batch, Catalog, PickList, Trigger
 from schemas.fields import declared_fields, sample_of
 from schemas.history import HistoryRow
@@ -51,6 +52,11 @@ _SIGNED: Final = (
     " of this answer, and tried ten times over about 75 hours. An answer of 410 ends the subscription."
 )
 _NARROWED: Final = (errors.InvalidInput, errors.NotFound, *_UPSTREAM)
+_REFUSED_POSTS: Final = (
+    errors.IdempotencyKeyBusy,
+    errors.BeingDeleted,
+    errors.IdempotencyKeyReused,
+)
 _TEXT: Final = {"type": "string", "minLength": 1}
 _NUMBER: Final = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
 _QUERY_TOO: Final = "Input may also stand in the query; what the body holds comes first."
@@ -64,7 +70,10 @@ def platform_paths(
     root = f"/{platform.key}"
     universal = catalog.universal
     paths = {
-        f"{root}/me": {"get": writer.connection_test(catalog.connection.output)},
+        f"{root}/me": {
+            "get": writer.connection_test(catalog.connection.output),
+            "delete": writer.delete_all(),
+        },
         f"{root}/usage": {"get": writer.usage()},
         f"{root}/{universal.key}": {"post": writer.action(universal)},
     }
@@ -101,7 +110,7 @@ def platform_paths(
 
 def _heed_key(operation: dict[str, Any], responses: Responses) -> None:
     """Adds what every POST shares: the key that keeps it from being done twice."""
-    refused = responses.of(errors=(errors.IdempotencyKeyBusy, errors.IdempotencyKeyReused))
+    refused = responses.of(errors=_REFUSED_POSTS)
     operation["parameters"] = [*operation["parameters"], IDEMPOTENCY_KEY]
     operation["responses"] = dict(sorted({**operation["responses"], **refused}.items()))
 
@@ -123,6 +132,24 @@ class _Writer:
                     "The key works.", self.converter.reference(output), self._sample(output)
                 ),
                 **self.responses.of(*EVERYWHERE, errors=_UPSTREAM),
+            },
+        }
+
+    def delete_all(self) -> dict[str, Any]:
+        goes_on = self._own("It goes on; the same request tells how it stands.", Deletion)
+        goes_on["content"]["application/json"]["example"] |= {"deleted": False}
+        return {
+            **self._head("delete_me", "Delete everything"),
+            "description": (
+                "Deletes all that is kept for the API key on this platform: the key itself, watched"
+                " profiles with their history, subscriptions, deliveries, webhooks, jobs and usage. It"
+                " does not come back. Twice is no error."
+            ),
+            **self._reads_query(*self._query(DeleteInput)),
+            "responses": {
+                "200": self._own("Nothing is kept any more.", Deletion),
+                "202": goes_on,
+                **self.responses.of(413, *EVERYWHERE, errors=(errors.InvalidInput, *_UPSTREAM)),
             },
         }
 
@@ -189,7 +216,7 @@ class _Writer:
     def trigger(self, trigger: Trigger) -> dict[str, Any]:
         rows = {"type": "array", "items": self.converter.reference(trigger.output)}
         answer = self._paged(rows, [self._own_words(trigger.sample)], cursor=["integer", "null"])
-        failures = (*_LOOK_UP, errors.ProfileNotFound, errors.BudgetExceeded)
+        failures = (*_LOOK_UP, errors.ProfileNotFound, errors.BudgetExceeded, errors.BeingDeleted)
         answer["description"] = "The newest events, newest first. On the first poll, samples."
         answer["headers"] = sent("X-Next-Cursor")
         return {

@@ -44,11 +44,14 @@ PAGES: Final = (
     ("webhooks", "Webhooks"),
     ("jobs", "Jobs"),
     ("usage", "Usage"),
+    ("your_data", "Your data"),
 )
 
 # What a page says after a form was done: the address carries its key, and never a text.
 NOTICES: Final[Mapping[str, str]] = {
     "signed_out": "You are signed out.",
+    "deleted": "Everything that was kept for the API key is deleted.",
+    "being_deleted": "Everything that is kept for the API key is being deleted; a worker goes on with it.",
     "watched": "The profile is watched; its first look comes within a minute.",
     "still_paused": "It is watched, and still paused: Resume looks at it again.",
     "expired": "You were signed out meanwhile, so nothing was done: please do it again.",

@@ -19,6 +19,7 @@ from connector.web.console.try_it import add_try_page
 from connector.web.console.usage import add_usage_page
 from connector.web.console.watched import add_watched_pages
 from connector.web.console.webhooks import add_webhook_pages
+from connector.web.console.your_data import add_data_page
 from connector.web.inputs import checked_key
 from connector.web.rates import Rates
 from connector.web.routes import UseCases
@@ -61,6 +62,7 @@ def console_routes(
     add_webhook_pages(routes, use_cases, desk)
     add_job_pages(routes, use_cases, desk)
     add_usage_page(routes, use_cases, desk)
+    add_data_page(routes, use_cases, desk)
     routes.add_url_rule("/<path:_nowhere>", "nowhere", _nowhere)
     return routes
 

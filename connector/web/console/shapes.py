@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from connector.domain.callers import Caller
@@ -36,6 +36,16 @@ class Watched(Protocol):
 
     def budget(self, caller: Caller) -> Shown:
         """What watching spends."""
+
+
+class Deleting(Protocol):
+    """The end of all that is kept for a key."""
+
+    def delete(self, caller: Caller) -> dict[str, Any]:
+        """Deletes it; `deleted` says whether all of it is gone."""
+
+    def kept(self, callers: Sequence[Caller]) -> Sequence[Shown]:
+        """How much is kept."""
 
 
 class UsageByDay(Protocol):
