@@ -61,7 +61,7 @@ limit_request_line = 8190
 def post_worker_init(_worker: object) -> None:
     """Starts what has threads of its own, which would not come along with a fork."""
     # Here, as gevent patches the process before this may be imported.
-    from connector.bootstrap import start_reports
+    from connector.observing import start_reports
 
     start_reports(settings)
 

@@ -25,8 +25,8 @@ import requests
 from benchmarks.results import write_table
 from benchmarks.upstream import running_upstream
 from connector.adapters.crypto import new_encryption_key
-from connector.bootstrap import migrate_database
 from connector.config import Settings
+from connector.databases import migrate_database
 from tests.running import ROOT, clean_environment, free_port, until
 
 CLIENTS = 16

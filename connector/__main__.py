@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from connector import bootstrap
+from connector import bootstrap, databases
 from connector.adapters.crypto import new_encryption_key
 from connector.backup_commands import backup, restore
 from connector.config import Settings, SettingsError
@@ -57,7 +57,7 @@ def copy_database(settings: Settings, source: str) -> None:
     Stop the web server and the workers first: what they keep meanwhile would stay behind.
     """
     try:
-        copied = bootstrap.copy_database(settings, source)
+        copied = databases.copy_database(settings, source)
     except SettingsError as exc:
         raise click.ClickException(str(exc)) from exc
     click.echo(f"{copied} rows were copied.")
@@ -162,7 +162,7 @@ def export(kind: str, *, allow_removal: bool) -> None:
 
 def _migrate(settings: Settings) -> None:
     try:
-        bootstrap.migrate_database(settings)
+        databases.migrate_database(settings)
     except SettingsError as exc:
         raise click.ClickException(str(exc)) from exc
 

@@ -18,7 +18,7 @@ import click
 from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from connector import bootstrap
+from connector import databases
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.config import Settings, SettingsError
 from connector.watching import check_keys_open
@@ -65,7 +65,7 @@ def backup(settings: Settings, /, file: Path, *, force: bool) -> None:
     """
     if settings.on_postgresql:
         raise SettingsError(_dump_line(settings, file))
-    source = bootstrap.database_file(settings)
+    source = databases.database_file(settings)
     if not source.exists():
         raise SettingsError(f"There is no database at {source}; DATABASE_URL says where it is.")
     if file.resolve() in _belonging_to(source):
@@ -103,7 +103,7 @@ def restore(settings: Settings, /, file: Path, *, replace: bool) -> None:
         raise SettingsError(_restore_line(settings, file))
     if not file.exists():
         raise SettingsError(f"There is no file {file}.")
-    target = bootstrap.database_file(settings)
+    target = databases.database_file(settings)
     target.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as folder:
         staged = _empty(Path(folder) / "staged")
@@ -146,7 +146,7 @@ def _keep_aside(connection: sqlite3.Connection, target: Path) -> None:
 
 
 def _check_shape(engine: Engine, path: Path) -> None:
-    for migrations in bootstrap.TABLES:
+    for migrations in databases.TABLES:
         if not migrations.is_there(engine):
             raise Unfit(f"{path} holds nothing of the connector.")
         if migrations.is_older(engine):
@@ -156,7 +156,7 @@ def _check_shape(engine: Engine, path: Path) -> None:
 def _bring_up_to_date(settings: Settings, staged: Path, file: Path) -> None:
     with _engine(staged, file) as engine:
         _check_shape(engine, file)
-        for migrations in bootstrap.TABLES:
+        for migrations in databases.TABLES:
             migrations.up(engine)
         key = _key_beside(settings)
         if key and not key.exists() and any(Subscriptions(engine).sealed_keys()):
@@ -207,7 +207,7 @@ def _key_beside(settings: Settings) -> Path | None:
     """The file that holds the key; null where a setting does."""
     if settings.connector_encryption_keys:
         return None
-    database = bootstrap.database_file(settings)
+    database = databases.database_file(settings)
     return database.with_name(f"{database.name}.key")
 
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import requests
-from sqlalchemy import make_url
-from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import profile_api.app
@@ -24,43 +19,37 @@ from connector.adapters.clock import SystemClock
 from connector.adapters.counts import MemoryCounts
 from connector.adapters.in_process import WSGIAdapter
 from connector.adapters.measured import Measure, measured_application
-from connector.adapters.metrics import CONTENT_TYPE, Metrics
-from connector.adapters.profiles import ProfileClient
+from connector.adapters.metrics import Metrics
 from connector.adapters.store.deliveries import Deliveries
-from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
-from connector.adapters.store.tables import Base as ConnectorBase
 from connector.config import Settings, SettingsError
+from connector.databases import is_newer, open_database, problem_of
 from connector.domain.rows import profile_row
 from connector.exports.openapi import openapi_document
 from connector.exports.openapi.responses import Door
 from connector.facts import gather
 from connector.findings import Finding, findings
 from connector.log import start_log
+from connector.observing import answer_scrapes, client, measure_of, scrape, start_reports
 from connector.services.account import describe_account
 from connector.services.handlers import BATCHES, LOOK_UPS, SUBSCRIPTIONS, USAGE, WEBHOOKS, Handlers
 from connector.services.history import BATCH
 from connector.services.universal import call_api
 from connector.services.working import Worker
-from connector.watching import Watching, check_keys_open
+from connector.watching import Watching
 from connector.web.app import MAX_BODY_BYTES, create_app, single_slashes
 from connector.web.errors import REFUSALS, STATUSES
 from connector.web.headers import secure_headers
-from connector.web.metrics import Scrape, metrics_app
 from connector.web.rates import Counts, Rates
 from connector.web.routes import UseCase, UseCases
 from connector.web.viewer import FILE_KINDS
 from profile_api.keys import TEST_KEY
-from profile_api.migrate import MIGRATIONS as ENDPOINT_TABLES
 from profile_api.services import ProfileService
 from profile_api.services.embedded import RESERVED, SLOW_HANDLE, SLOW_SECONDS, EmbeddedService
 from profile_api.services.http import HTTPService
 from profile_api.services.samples import DOCUMENTED, SAMPLE_HANDLES
 from profile_api.store import Store
-from profile_api.tables import Base as EndpointBase
 from schemas.catalog import CATALOG, Catalog
 from wire.body import whole_bodies
-from wire.copying import NotEmpty, copy_rows
-from wire.database import open_engine, without_password
 from wire.http import new_session
 from wire.in_time import InTime
 
@@ -70,7 +59,6 @@ if TYPE_CHECKING:
 
 _EMBEDDED_HOST = "http://profile-api.embedded"
 _API_ROOT = "/api/v1"
-TABLES = (ENDPOINT_TABLES, CONNECTOR_TABLES)
 # As long as load balancers and scrapers wait, or less; a database that is well takes milliseconds.
 _CHECK_SECONDS = 5.0
 # A reading of 100,000 watches and 200,000 deliveries takes a quarter of a second; scrapers may be several.
@@ -82,9 +70,9 @@ def build(environ: Mapping[str, str]) -> WSGIApplication:
     settings = Settings.from_env(environ)
     start_log(settings.log_level)
     session = new_session(pool_size=settings.web_lookups)
-    engine = _engine(settings)
+    engine = open_database(settings)
     metrics = Metrics()
-    measure = _measure(settings, metrics)
+    measure = measure_of(settings, metrics)
     if settings.profile_api_url:
         address = settings.profile_api_url
         application = _connector(settings, session, engine, address, metrics, measure)
@@ -94,35 +82,6 @@ def build(environ: Mapping[str, str]) -> WSGIApplication:
         connector = _connector(settings, session, engine, _EMBEDDED_HOST, metrics, measure)
         application = _either(connector, endpoint)
     return measured_application(_guarded(application, settings), measure)
-
-
-def start_reports(settings: Settings) -> None:
-    """Starts error reports and traces in this process, where they are asked for."""
-    # Imported here, as most do without.
-    if settings.sentry_dsn:
-        from connector.adapters import error_reports
-
-        error_reports.start(settings.sentry_dsn, version=__version__)
-    if settings.otel_exporter_otlp_endpoint:
-        from connector.adapters import tracing
-
-        tracing.start(settings.otel_exporter_otlp_endpoint, version=__version__)
-
-
-def _measure(settings: Settings, metrics: Metrics) -> Measure:
-    if not settings.otel_exporter_otlp_endpoint:
-        return metrics
-    from connector.adapters.tracing import Tracing
-
-    return Tracing(metrics)
-
-
-def _client(settings: Settings, address: str, session: requests.Session) -> ProfileClient:
-    if settings.otel_exporter_otlp_endpoint:
-        from connector.adapters.tracing import Carrying
-
-        session.mount(address, Carrying(session.get_adapter(address)))
-    return ProfileClient(address, session=session, clock=SystemClock())
 
 
 def published_document(catalog: Catalog, *, with_endpoint: bool) -> dict[str, Any]:
@@ -149,54 +108,12 @@ def prepare_operator_commands(context: click.Context, settings: Settings) -> Non
 
 def _open_store(settings: Settings) -> Store:
     try:
-        engine = _engine(settings)
+        engine = open_database(settings)
     except SettingsError as exc:
         raise click.ClickException(str(exc)) from exc
-    if problem := _database_problem(engine):
+    if problem := problem_of(engine):
         raise click.ClickException(problem)
     return Store(engine)
-
-
-def migrate_database(settings: Settings) -> None:
-    """Brings the database to the shape that this version expects. Raises `SettingsError`."""
-    try:
-        engine = _engine(settings)
-        if _is_newer(engine):
-            raise SettingsError(
-                "The database was migrated by a newer version of the connector: use that one, or restore"
-                " a backup from before."
-            )
-        for migrations in TABLES:
-            migrations.up(engine)
-    except SQLAlchemyError as exc:
-        raise _unusable_database(settings, exc) from exc
-
-
-def copy_database(settings: Settings, source_url: str) -> int:
-    """Copies all from another database into this one; answers how many rows. Raises `SettingsError`."""
-    settings.check_live()
-    source = _source(source_url)
-    if problem := _database_problem(source):
-        raise SettingsError(f"There is nothing to copy from: {problem}")
-    check_keys_open(settings, source)
-    migrate_database(settings)
-    try:
-        tables = [*EndpointBase.metadata.sorted_tables, *ConnectorBase.metadata.sorted_tables]
-        return copy_rows(source, _engine(settings), tables)
-    except NotEmpty as exc:
-        raise SettingsError(
-            f"Nothing was copied: the database at DATABASE_URL holds rows already (in {exc})."
-        ) from exc
-    except SQLAlchemyError as exc:
-        raise _unusable_database(settings, exc) from exc
-
-
-def _source(url: str) -> Engine:
-    try:
-        return _engine(Settings.from_env({"DATABASE_URL": url}), must_exist=True)
-    except SettingsError as exc:
-        reason = str(exc).replace("The setting DATABASE_URL", "The address after --from")
-        raise SettingsError(reason) from exc
 
 
 def checked(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
@@ -204,9 +121,9 @@ def checked(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
     facts = gather(
         settings,
         environ,
-        open_database=partial(_engine, settings, must_exist=True),
-        problem=_database_problem,
-        is_newer=_is_newer,
+        open_database=partial(open_database, settings, must_exist=True),
+        problem=problem_of,
+        is_newer=is_newer,
         clock=SystemClock(),
     )
     return findings(settings, facts)
@@ -217,53 +134,31 @@ def make_worker(settings: Settings) -> Worker:
     start_log(settings.log_level)
     start_reports(settings)
     metrics = Metrics()
-    watching = open_watching(settings, _measure(settings, metrics))
+    watching = open_watching(settings, measure_of(settings, metrics))
     forget = partial(Store(watching.engine).forget_requests, limit=BATCH)
     worker = watching.worker(settings.worker_threads, forget_elsewhere=forget)
     # Else the web server beside it answers for both.
     if settings.worker_metrics_port and not metrics.shared:
-        _answer_scrapes(settings, settings.worker_metrics_port, metrics)
+        answer_scrapes(settings, settings.worker_metrics_port, metrics)
     return worker
-
-
-def _answer_scrapes(settings: Settings, port: int, metrics: Metrics) -> None:
-    """Answers `/metrics` beside the worker until the process ends."""
-    # Here, as no web server of ours needs it. It writes a line for each request.
-    from werkzeug.serving import make_server
-
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    application = metrics_app(_scrape(settings, metrics.text))
-    try:
-        server = make_server(settings.host, port, application, threaded=True)
-    except (OSError, SystemExit) as exc:
-        raise SettingsError(
-            f"The setting WORKER_METRICS_PORT is wrong: can't listen on {settings.host}, port {port}."
-        ) from exc
-    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
-
-
-def _scrape(settings: Settings, text: Callable[[], bytes]) -> Scrape:
-    return Scrape(
-        text, CONTENT_TYPE, token=settings.connector_metrics_token, is_open=not settings.is_live
-    )
 
 
 def open_watching(settings: Settings, measure: Measure | None = None) -> Watching:
     """What a worker, or an operator's commands, are made of. Raises `SettingsError`."""
     session = new_session(pool_size=settings.worker_threads)
-    engine = _engine(settings)
-    if problem := _database_problem(engine):
+    engine = open_database(settings)
+    if problem := problem_of(engine):
         raise SettingsError(problem)
     address = settings.profile_api_url or _EMBEDDED_HOST
     if not settings.profile_api_url:
         session.mount(_EMBEDDED_HOST, WSGIAdapter(_endpoint(settings, engine, session)))
-    profiles = _client(settings, address, session)
+    profiles = client(settings, address, session)
     return Watching(settings, engine, profiles, measure or Metrics())
 
 
 def delivery_store(settings: Settings) -> Deliveries:
     """What is on its way, for an operator's commands."""
-    return Deliveries(_engine(settings))
+    return Deliveries(open_database(settings))
 
 
 def reserved_handles() -> Iterator[tuple[str, str]]:
@@ -290,30 +185,6 @@ def test_key(settings: Settings) -> str | None:
     return None if settings.is_live else TEST_KEY
 
 
-def database_file(settings: Settings) -> Path:
-    """The file of the database on SQLite."""
-    return Path(str(make_url(settings.database_url).database))
-
-
-def _engine(settings: Settings, *, must_exist: bool = False) -> Engine:
-    """The engine, with a folder for the database file: SQLite makes the file, not its folder."""
-    try:
-        if not settings.on_postgresql:
-            path = database_file(settings)
-            if must_exist:
-                path.stat()
-            path.parent.mkdir(parents=True, exist_ok=True)
-        return open_engine(settings.database_url)
-    except (OSError, SQLAlchemyError) as exc:
-        raise _unusable_database(settings, exc) from exc
-
-
-def _unusable_database(settings: Settings, exc: Exception) -> SettingsError:
-    reason = exc.strerror if isinstance(exc, OSError) else getattr(exc, "orig", type(exc).__name__)
-    line = without_password(" ".join(str(reason).split()), settings.database_url)
-    return SettingsError(f"The setting DATABASE_URL is wrong: it can't be used ({line}).")
-
-
 def _service(settings: Settings, session: requests.Session) -> ProfileService:
     if _has_service(settings):
         return HTTPService(
@@ -333,14 +204,6 @@ def _endpoint(settings: Settings, engine: Engine, session: requests.Session) -> 
     )
 
 
-def _database_problem(engine: Engine) -> str | None:
-    return next(filter(None, (migrations.problem(engine) for migrations in TABLES)), None)
-
-
-def _is_newer(engine: Engine) -> bool:
-    return any(migrations.is_older(engine) for migrations in TABLES)
-
-
 def _connector(
     settings: Settings,
     session: requests.Session,
@@ -350,8 +213,8 @@ def _connector(
     measure: Measure,
 ) -> WSGIApplication:
     clock = SystemClock()
-    client = _client(settings, profile_api_url, session)
-    watching = Watching(settings, engine, client, measure)
+    profiles = client(settings, profile_api_url, session)
+    watching = Watching(settings, engine, profiles, measure)
     known = InTime(watching.standing.read, seconds=_CHECK_SECONDS, fresh_seconds=_FRESH_SECONDS)
     use_cases = UseCases(
         handlers={
@@ -381,9 +244,9 @@ def _connector(
     return create_app(
         use_cases,
         document=cache(partial(published_document, CATALOG, with_endpoint=embedded)),
-        checks={"database": _in_time(partial(_database_problem, engine))},
+        checks={"database": _in_time(partial(problem_of, engine))},
         notes={"worker": _in_time(watching.worker_problem)},
-        scrape=_scrape(settings, partial(metrics.text, known)),
+        scrape=scrape(settings, partial(metrics.text, known)),
         clock=clock,
         rates=_rates(settings, clock),
         max_deadline_seconds=settings.connector_deadline_seconds,

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from importlib.util import find_spec
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from marshmallow import Schema, ValidationError, validate
 from marshmallow import fields as kinds
 
-POSTGRESQL = "postgresql+psycopg://"
-"""How the address of a PostgreSQL database begins, once it is read."""
-GEVENT = "gevent"
-"""The worker class, and the package that it needs."""
+from connector import setting_rules as rules
 
 
 class SettingsError(RuntimeError):
@@ -26,147 +20,6 @@ class SettingsError(RuntimeError):
 
     gunicorn ends with the sentence of a `RuntimeError`, and of others with a traceback.
     """
-
-
-def _address(text: str) -> None:
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-        usable = usable and not re.search(r"\s", text)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ValidationError("must be an address such as https://api.example.com.")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValidationError("must not hold a user name, password, query or fragment.")
-
-
-def _base_address(text: str) -> None:
-    _address(text)
-    if "/api/v1" in text:
-        raise ValidationError("must end before /api/v1.")
-
-
-class _DatabaseAddress(kinds.String):
-    """SQLite, or PostgreSQL by whatever name hosts call it: then with the driver that is installed."""
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        text = super()._deserialize(value, *args, **kwargs)
-        scheme, found, rest = text.partition("://")
-        if scheme.lower() in ("postgres", "postgresql", "postgresql+psycopg") and found:
-            _check_server(rest)
-            return f"{POSTGRESQL}{rest}"
-        # Each process and connection would have a database of its own in memory.
-        if text.removeprefix("sqlite:///") in (text, "", ":memory:"):
-            raise ValidationError(
-                "must be an address such as sqlite:///var/connector.db"
-                " or postgresql://user:password@host/name."
-            )
-        return text
-
-
-def _check_server(rest: str) -> None:
-    """Refuses what would be understood as another host or name than was meant."""
-    try:
-        parts = urlsplit(f"//{rest}")
-        whole = parts.port != 0 and (parts.hostname or "host=" in parts.query)
-    except ValueError:
-        whole = False
-    name = parts.path.removeprefix("/") if whole else ""
-    if not re.fullmatch(r"[^/@]+", name) or "@" in parts.netloc.rpartition("@")[0]:
-        whole = False
-    if not whole or parts.fragment or re.search(r"\s", rest):
-        raise ValidationError(
-            "must be like postgresql://user:password@host/name,"
-            " with %40 for an @ in the password, %2F for a / and so on."
-        )
-
-
-def _broker_address(text: str) -> None:
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("redis", "rediss") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if (
-        not usable
-        or not re.fullmatch(r"(/\d*)?", parts.path)
-        or "@" in parts.netloc.rpartition("@")[0]
-        or parts.fragment
-        or re.search(r"\s", text)
-    ):
-        raise ValidationError(
-            "must be like redis://:password@host:6379/0, or rediss:// for TLS,"
-            " with %40 for an @ in the password, %2F for a / and so on."
-        )
-    # What hosts say whose certificates nobody has signed; it takes TLS's worth away from others.
-    if parts.query and (parts.scheme, parts.query) != ("rediss", "ssl_cert_reqs=none"):
-        raise ValidationError("must have no query but ?ssl_cert_reqs=none, after rediss://.")
-
-
-def _host(text: str) -> None:
-    if not re.fullmatch(r"[A-Za-z0-9.:-]+", text):
-        raise ValidationError("must be an address or a name, such as 127.0.0.1 or ::1.")
-
-
-def _header(text: str) -> None:
-    if not re.fullmatch(r"[\x21-\x7e]+", text):
-        raise ValidationError("must be printable ASCII without spaces, as it goes into a header.")
-
-
-def _encryption_keys(text: str) -> None:
-    for key in text.split(","):
-        try:
-            size = len(base64.b64decode(key.strip(), altchars=b"-_", validate=True))
-        except ValueError:
-            size = 0
-        if size != 32:
-            raise ValidationError("must be keys from 'python -m connector new-encryption-key'.")
-
-
-def _worker_class(text: str) -> None:
-    if text not in ("gthread", GEVENT):
-        raise ValidationError("must be gthread or gevent.")
-    # Not everybody needs it; gunicorn would end in a traceback.
-    if text == GEVENT:
-        _check_installed(GEVENT, GEVENT)
-
-
-def _check_installed(package: str, needed_for: str) -> None:
-    """Refuses what needs a package that is not in requirements.txt and not there."""
-    if not find_spec(package):
-        raise ValidationError(
-            f"{package} is not installed;"
-            f" 'pip install -r requirements-{needed_for}.txt' installs it."
-        )
-
-
-def _dsn(text: str) -> None:
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or not parts.username or not re.fullmatch(r"(/[\w-]+)*/\d+", parts.path):
-        raise ValidationError("must be a DSN such as https://key@sentry.example.com/1.")
-    _check_installed("sentry_sdk", "extras")
-
-
-def _collector_address(text: str) -> None:
-    _address(text)
-    _check_installed("opentelemetry", "extras")
-
-
-def _networks(text: str) -> None:
-    try:
-        networks_in(text)
-    except ValueError:
-        raise ValidationError("must be networks such as 10.0.0.0/8,2001:db8::/32.") from None
-
-
-def networks_in(text: str | None) -> list[IPv4Network | IPv6Network]:
-    """The networks in `text`, with commas. Raises `ValueError`."""
-    return [ip_network(part.strip()) for part in text.split(",")] if text else []
 
 
 def _setting(default: Any, kind: kinds.Field[Any], help: str) -> Any:  # noqa: A002  # as in schemas
@@ -184,28 +37,28 @@ class Settings:
 
     host: str = _setting(
         "127.0.0.1",
-        kinds.String(validate=_host),
+        kinds.String(validate=rules.host),
         "Address to listen on; 0.0.0.0 for every network interface.",
     )
     port: int = _setting(8000, _whole(1, 65535), "Port to listen on.")
     database_url: str = _setting(
         "sqlite:///var/connector.db",
-        _DatabaseAddress(),
+        rules.DatabaseAddress(),
         "Where everything is kept: what is watched, and keys and credits of the embedded endpoint."
         " SQLite, or PostgreSQL as postgresql://user:password@host/name.",
     )
     profile_api_url: str | None = _setting(
         None,
-        kinds.String(validate=_base_address),
+        kinds.String(validate=rules.base_address),
         "Address of the profile API, without a path. Empty: the embedded endpoint answers.",
     )
     profile_service_url: str | None = _setting(
         None,
-        kinds.String(validate=_address),
+        kinds.String(validate=rules.address),
         "Full address of the service behind the embedded endpoint. Empty: sample data.",
     )
     profile_service_key: str | None = _setting(
-        None, kinds.String(validate=_header), "Bearer key for that service."
+        None, kinds.String(validate=rules.header), "Bearer key for that service."
     )
     connector_deadline_seconds: int = _setting(
         60,
@@ -214,13 +67,13 @@ class Settings:
     )
     connector_base_url: str | None = _setting(
         None,
-        kinds.String(validate=_address),
+        kinds.String(validate=rules.address),
         "Public address of the connector, as https://connector.example.com; addresses of webhooks begin"
         " with it. Empty: the host that a request names.",
     )
     connector_encryption_keys: str | None = _setting(
         None,
-        kinds.String(validate=_encryption_keys),
+        kinds.String(validate=rules.encryption_keys),
         "Keys that seal stored API keys, with commas; the first seals, each opens."
         " Needed unless sample data answers from SQLite.",
     )
@@ -232,13 +85,13 @@ class Settings:
     )
     connector_broker_url: str | None = _setting(
         None,
-        kinds.String(validate=_broker_address),
+        kinds.String(validate=rules.broker_address),
         "Redis, as redis://:password@host:6379/0 or rediss:// for TLS: wakes workers on any number of"
         " machines through Celery. Needs PostgreSQL. Empty: workers poll the database.",
     )
     connector_denied_networks: str | None = _setting(
         None,
-        kinds.String(validate=_networks),
+        kinds.String(validate=rules.networks),
         "Networks, with commas, that events are never sent to, beside those that are not public.",
     )
     watch_min_interval_seconds: int = _setting(
@@ -272,7 +125,7 @@ class Settings:
     )
     web_worker_class: str = _setting(
         "gthread",
-        kinds.String(validate=_worker_class),
+        kinds.String(validate=rules.worker_class),
         "What waits for look-ups in a web process: gthread, a thread for each; or gevent, greenlets, where"
         " more than 500 are in flight.",
     )
@@ -328,7 +181,7 @@ class Settings:
     )
     connector_metrics_token: str | None = _setting(
         None,
-        kinds.String(validate=_header),
+        kinds.String(validate=rules.header),
         "Who may read /metrics: whoever sends it as Authorization: Bearer. Empty: everybody where sample"
         " data answers, else nobody.",
     )
@@ -341,12 +194,12 @@ class Settings:
 
     sentry_dsn: str | None = _setting(
         None,
-        kinds.String(validate=_dsn),
+        kinds.String(validate=rules.dsn),
         "Where errors are reported to, as https://key@sentry.example.com/1. Needs requirements-extras.txt.",
     )
     otel_exporter_otlp_endpoint: str | None = _setting(
         None,
-        kinds.String(validate=_collector_address),
+        kinds.String(validate=rules.collector_address),
         "Address of an OpenTelemetry collector that takes OTLP over HTTP, as http://127.0.0.1:4318: traces"
         " go there. Needs requirements-extras.txt.",
     )
@@ -359,12 +212,12 @@ class Settings:
     @property
     def on_postgresql(self) -> bool:
         """Whether the database is a server, which other machines may share, and not a file."""
-        return self.database_url.startswith(POSTGRESQL)
+        return self.database_url.startswith(rules.POSTGRESQL)
 
     @property
     def on_gevent(self) -> bool:
         """Whether greenlets wait in web processes, and not threads."""
-        return self.web_worker_class == GEVENT
+        return self.web_worker_class == rules.GEVENT
 
     @property
     def web_lookups(self) -> int:

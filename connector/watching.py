@@ -34,7 +34,7 @@ from connector.adapters.store.watches import Watches
 from connector.adapters.store.webhooks import Webhooks as KeptWebhooks
 from connector.adapters.store.workers import Workers
 from connector.adapters.wakeups import NoWakeups
-from connector.config import Settings, SettingsError, networks_in
+from connector.config import Settings, SettingsError
 from connector.domain.errors import Unreadable
 from connector.domain.metrics import CACHE
 from connector.domain.ports import Profiles, Wakeups
@@ -58,6 +58,7 @@ from connector.services.watched import WatchedProfiles
 from connector.services.watching import Watcher
 from connector.services.webhooks import Webhooks
 from connector.services.working import SWEEP_SECONDS, Worker
+from connector.setting_rules import networks_in
 from wire.http import new_session
 
 # A few pages are looked at, not hundreds.

@@ -13,8 +13,9 @@ from werkzeug.test import Client
 
 from connector.adapters.crypto import FernetVault, new_encryption_key
 from connector.adapters.store.sealed import sealed_columns
-from connector.bootstrap import build, migrate_database
+from connector.bootstrap import build
 from connector.config import Settings
+from connector.databases import migrate_database
 from connector.domain.errors import Unreadable
 from tests.e2e.test_instant import HEADERS, KEY, Product, receiver, running_product
 from tests.integration.test_console import sign_in

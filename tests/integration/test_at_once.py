@@ -24,7 +24,7 @@ from wire.database import open_engine, reading, writing
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 MIGRATE_WHEN_TOLD = """
 import os, sys
-from connector.bootstrap import migrate_database
+from connector.databases import migrate_database
 from connector.config import Settings
 print("ready", flush=True)
 sys.stdin.readline()

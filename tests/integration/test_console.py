@@ -16,8 +16,9 @@ from connector.adapters.pictures import MAX_BYTES, WebPictures
 from connector.adapters.store.migrate import MIGRATIONS
 from connector.adapters.store.tables import Visit
 from connector.adapters.store.visits import KeptVisits
-from connector.bootstrap import build, migrate_database
+from connector.bootstrap import build
 from connector.config import Settings
+from connector.databases import migrate_database
 from connector.domain.errors import InvalidApiKey, UpstreamUnavailable
 from connector.domain.pictures import Picture
 from connector.services.pictures import Pictures

@@ -1,0 +1,99 @@
+"""The database of both halves: opened, brought up to date, copied, and what is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
+from connector.adapters.store.tables import Base as ConnectorBase
+from connector.config import Settings, SettingsError
+from connector.watching import check_keys_open
+from profile_api.migrate import MIGRATIONS as ENDPOINT_TABLES
+from profile_api.tables import Base as EndpointBase
+from wire.copying import NotEmpty, copy_rows
+from wire.database import open_engine, without_password
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+TABLES = (ENDPOINT_TABLES, CONNECTOR_TABLES)
+
+
+def open_database(settings: Settings, *, must_exist: bool = False) -> Engine:
+    """The engine, with a folder for the database file: SQLite makes the file, not its folder."""
+    try:
+        if not settings.on_postgresql:
+            path = database_file(settings)
+            if must_exist:
+                path.stat()
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return open_engine(settings.database_url)
+    except (OSError, SQLAlchemyError) as exc:
+        raise _unusable_database(settings, exc) from exc
+
+
+def problem_of(engine: Engine) -> str | None:
+    """Why the database can't be used yet, as a sentence; null when it can."""
+    return next(filter(None, (migrations.problem(engine) for migrations in TABLES)), None)
+
+
+def is_newer(engine: Engine) -> bool:
+    """Whether a later version has migrated it."""
+    return any(migrations.is_older(engine) for migrations in TABLES)
+
+
+def migrate_database(settings: Settings) -> None:
+    """Brings the database to the shape that this version expects. Raises `SettingsError`."""
+    try:
+        engine = open_database(settings)
+        if is_newer(engine):
+            raise SettingsError(
+                "The database was migrated by a newer version of the connector: use that one, or restore"
+                " a backup from before."
+            )
+        for migrations in TABLES:
+            migrations.up(engine)
+    except SQLAlchemyError as exc:
+        raise _unusable_database(settings, exc) from exc
+
+
+def copy_database(settings: Settings, source_url: str) -> int:
+    """Copies all from another database into this one; answers how many rows. Raises `SettingsError`."""
+    settings.check_live()
+    source = _source(source_url)
+    if problem := problem_of(source):
+        raise SettingsError(f"There is nothing to copy from: {problem}")
+    check_keys_open(settings, source)
+    migrate_database(settings)
+    try:
+        tables = [*EndpointBase.metadata.sorted_tables, *ConnectorBase.metadata.sorted_tables]
+        return copy_rows(source, open_database(settings), tables)
+    except NotEmpty as exc:
+        raise SettingsError(
+            f"Nothing was copied: the database at DATABASE_URL holds rows already (in {exc})."
+        ) from exc
+    except SQLAlchemyError as exc:
+        raise _unusable_database(settings, exc) from exc
+
+
+def _source(url: str) -> Engine:
+    try:
+        return open_database(Settings.from_env({"DATABASE_URL": url}), must_exist=True)
+    except SettingsError as exc:
+        reason = str(exc).replace("The setting DATABASE_URL", "The address after --from")
+        raise SettingsError(reason) from exc
+
+
+def database_file(settings: Settings) -> Path:
+    """The file of the database on SQLite."""
+    return Path(str(make_url(settings.database_url).database))
+
+
+def _unusable_database(settings: Settings, exc: Exception) -> SettingsError:
+    reason = exc.strerror if isinstance(exc, OSError) else getattr(exc, "orig", type(exc).__name__)
+    line = without_password(" ".join(str(reason).split()), settings.database_url)
+    return SettingsError(f"The setting DATABASE_URL is wrong: it can't be used ({line}).")
