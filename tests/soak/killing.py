@@ -1,0 +1,67 @@
+"""Killing: a random process every few seconds, and what that may have cut off."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from tests.soak.processes import Web, Worker
+from tests.soak.world import World
+
+MASTER, CHILD, WORKER = "web server", "web process", "worker"
+# Workers have the most to lose.
+_WEIGHTS = {MASTER: 1, CHILD: 2, WORKER: 3}
+
+
+@dataclass
+class Killing:
+    """Kills until `over`. From `spare_at` on, the last worker and one web process live on.
+
+    `cut_calls` counts by connection what the upstream had charged and no book may have; `cut_tries`
+    the deliveries that may come again.
+    """
+
+    world: World
+    web: Web
+    workers: Sequence[Worker]
+    chance: random.Random
+    say: Callable[[str], None]
+    every_seconds: float
+    spare_at: float
+    over: threading.Event
+    kills: Counter[str] = field(default_factory=Counter)
+    cut_calls: Counter[str] = field(default_factory=Counter)
+    cut_tries: int = 0
+
+    def run(self, times: int) -> None:
+        """Kills so often, one after the other."""
+        began = time.monotonic()
+        spared: int | None = None
+        for number in range(times):
+            due = began + self.every_seconds * (number + self.chance.uniform(0.5, 1))
+            if self.over.wait(max(due - time.monotonic(), 0)):
+                return
+            if spared is None and time.monotonic() >= self.spare_at:
+                spared = self.web.children[0]
+            self._kill(spared)
+            self.say(f"kill {number + 1}: {self.world.receivers.arrived.total()} have arrived")
+
+    def _kill(self, spared: int | None) -> None:
+        kinds = [kind for kind in _WEIGHTS if spared is None or kind != MASTER]
+        (kind,) = self.chance.choices(kinds, [_WEIGHTS[kind] for kind in kinds])
+        self.cut_calls += self.world.upstream.in_flight()
+        if kind == MASTER:
+            self.web.restart()
+        elif kind == CHILD:
+            victims = [pid for pid in self.web.children if pid != spared]
+            self.web.kill_child(self.chance.choice(victims))
+        else:
+            self.cut_tries += self.world.receivers.in_flight()
+            worker = self.chance.choice(self.workers if spared is None else self.workers[:-1])
+            worker.kill()
+            worker.start()
+        self.kills[kind] += 1
