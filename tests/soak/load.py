@@ -76,7 +76,7 @@ class Visitor:
     def settle_in(self) -> None:
         """Makes what lasts: a subscription, a polled one, and a webhook of each kind."""
         made = self.visit("POST /{platform}/hooks")
-        assert made is not None and made.status_code == 201, made and made.text
+        _is_made(made)
         self.anchor = self.ids["subscription_id"].pop()
         self.visit("GET /{platform}/triggers/new_video")
         for kind in ("answer", "forward", "callback", "spent"):
@@ -88,8 +88,7 @@ class Visitor:
             if asked["mode"] != "answer":
                 asked["target_url"] = self.target()
             answer = self.visit("POST /{platform}/webhooks", asked)
-            assert answer is not None and answer.status_code == 201, answer and answer.text
-            self.webhooks[kind] = answer.json()["url"].rpartition("/")[2]
+            self.webhooks[kind] = _is_made(answer)["url"].rpartition("/")[2]
             self.targets[kind] = self._passing
             self.ids["webhook_id"].pop()
         self.tally.budgets[f"w{self.number}x"] = BUDGET_CREDITS
@@ -252,6 +251,13 @@ class Visitor:
                 same = (response.status_code, response.text) == (first.status_code, first.text)
                 self.tally.repeated(well=same and "Idempotent-Replayed" in response.headers)
             first = first or response
+
+
+def _is_made(answer: requests.Response | None) -> dict[str, Any]:
+    assert answer is not None, "nobody answered"
+    assert answer.status_code == 201, answer.text
+    made: dict[str, Any] = answer.json()
+    return made
 
 
 def _is_free(response: requests.Response) -> bool:

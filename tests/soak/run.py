@@ -25,10 +25,10 @@ from tests.soak.processes import Process, Web, Worker
 from tests.soak.receivers import HOOK, Told
 from tests.soak.routes import routes_in
 from tests.soak.tally import Tally
-from tests.soak.world import World, event_id, running_world
+from tests.soak.world import BY, World, event_id, running_world
 from wire.database import open_engine
 
-WORKERS = 2
+WORKERS = ("worker1", "worker2")
 HANDLES_EACH = 5
 # Longer than anything is held back: a look that failed, claims of the killed, a second try.
 QUIET_SECONDS = 100
@@ -237,19 +237,18 @@ def soaking(plan: Plan, say: Callable[[str], None]) -> Iterator[Soak]:
         environment = clean_environment(
             **plan.settings,
             PORT=str(free_port()),
-            PROFILE_API_URL=world.url,
             CONNECTOR_ENCRYPTION_KEYS=new_encryption_key(),
         )
-        web = Web("web", plan.folder, environment, fault=plan.fault)
+        web = Web("web", plan.folder, _knowing(environment, world, "web"), fault=plan.fault)
         workers = [
             Worker(
-                f"worker{number}",
+                name,
                 plan.folder,
-                environment,
+                _knowing(environment, world, name),
                 fault=plan.fault,
                 lease_seconds=plan.lease_seconds,
             )
-            for number in range(WORKERS)
+            for name in WORKERS
         ]
         soak = Soak(plan, world, web, workers, engine, say, environment)
         soak.visitors = _visitors(soak)
@@ -258,6 +257,11 @@ def soaking(plan: Plan, say: Callable[[str], None]) -> Iterator[Soak]:
         finally:
             soak.end()
             engine.dispose()
+
+
+def _knowing(environment: dict[str, str], world: World, name: str) -> dict[str, str]:
+    """The settings of the process so called."""
+    return environment | {"PROFILE_API_URL": f"{world.url}{BY}{name}"}
 
 
 def _visitors(soak: Soak) -> list[Visitor]:

@@ -13,14 +13,14 @@ import requests
 from schemas.errors import ErrorBody
 from tests.soak.receivers import Told
 
+FIRE: Final = "/webhooks/<token>"
 _ERROR_KEYS: Final = set(ErrorBody().fields)
 # What an upstream with faults, or a killed holder of a claim, may bring about.
 _EXCUSED: Final = frozenset({409, 429, 502, 504})
 # Where nothing else is right.
 _REFUSED: Final = frozenset({("GET /console/<path:_nowhere>", 404)})
-# A webhook that has spent its credits.
-_SPENT: Final = 403
-FIRE: Final = "/webhooks/<token>"
+# A webhook that has spent its credits, and what can't be sent again while it is being sent.
+_SPENT, _PENDING = (FIRE, 403), ("/replay", 404)
 
 
 @dataclass
@@ -91,7 +91,9 @@ class Tally:
 def _is_right(route: str, status: int) -> bool:
     if status < 400 or status in _EXCUSED or status in (500, 503):
         return True
-    return (route, status) in _REFUSED or (route.endswith(FIRE) and status == _SPENT)
+    return (route, status) in _REFUSED or any(
+        route.endswith(end) and status == refused for end, refused in (_SPENT, _PENDING)
+    )
 
 
 def _is_published(response: requests.Response) -> bool:

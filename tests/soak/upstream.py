@@ -18,7 +18,7 @@ from tests.watched import MISSING_HANDLE, profile
 # Longer than the soak's workers and web servers wait for a look-up.
 SLOW_SECONDS: Final = 6.0
 # What a kill interrupts after the answer: until it is in the database, also on a slow machine.
-KEEPING_SECONDS: Final = 2.0
+KEEPING_SECONDS: Final = 1.0
 NOT_FOUND: Final = b'{"error": "TikTok profile not found."}'
 BAD_KEY: Final = b'{"error": "API key is invalid or missing."}'
 MALFORMED: Final = (b"<html>", b'{"user": ', b"[]", b'"profile"', b"\xff\xfe")
@@ -50,9 +50,10 @@ class Answer:
 
 @dataclass(eq=False)
 class Call:
-    """A call that was charged, until it was `ended_at`."""
+    """A call that the process named `by` made and that was charged, until it was `ended_at`."""
 
     connection: str
+    by: str
     ended_at: float | None = None
 
 
@@ -85,7 +86,9 @@ class Upstream:
         with self._lock:
             self.videos[name] += 1
 
-    def answer(self, api_key: str, body: Mapping[str, str]) -> tuple[Answer, Call | None]:
+    def answer(
+        self, api_key: str, body: Mapping[str, str], *, by: str
+    ) -> tuple[Answer, Call | None]:
         """What is answered, and the call where it is charged: to be ended when it is answered."""
         handle = body.get("handle")
         with self._lock:
@@ -101,7 +104,8 @@ class Upstream:
                 return Answer(400, MISSING_HANDLE), None
             if handle.startswith(RESERVED_HANDLES):
                 return Answer(404, NOT_FOUND), None
-            return self._charged(api_key, body["requestSource"], handle, fault)
+            call = Call(connection_of(api_key, _PLATFORMS[body["requestSource"]]), by)
+            return self._charged(call, handle, fault), call
 
     def _fault(self) -> str:
         at = self.chance.random() * 100
@@ -112,22 +116,18 @@ class Upstream:
             at -= share
         return _NONE
 
-    def _charged(
-        self, api_key: str, source: str, handle: str, fault: str
-    ) -> tuple[Answer, Call | None]:
-        connection = connection_of(api_key, _PLATFORMS[source])
+    def _charged(self, call: Call, handle: str, fault: str) -> Answer:
         self.asked[handle] += 1
-        self.charged[connection, handle] += 1
-        call = Call(connection)
+        self.charged[call.connection, handle] += 1
         self._open.add(call)
         if fault in (_BAD, _RESET, _SLOW):
             self.in_vain[handle] += 1
         if fault == _RESET:
-            return Answer(0), call
+            return Answer(0)
         if fault == _BAD:
-            return Answer(200, self.chance.choice(MALFORMED)), call
+            return Answer(200, self.chance.choice(MALFORMED))
         found = json.dumps(profile(handle, videos=self.videos.get(handle, 1))).encode()
-        return Answer(200, found, after_seconds=SLOW_SECONDS if fault == _SLOW else 0.0), call
+        return Answer(200, found, after_seconds=SLOW_SECONDS if fault == _SLOW else 0.0)
 
     def end(self, call: Call) -> None:
         """The call was answered."""
@@ -138,12 +138,12 @@ class Upstream:
             while self._ended and (self._ended[0].ended_at or 0) < call.ended_at - KEEPING_SECONDS:
                 self._ended.popleft()
 
-    def in_flight(self) -> Counter[str]:
-        """Charged calls by connection that a kill may interrupt now, before they are in the books."""
+    def in_flight(self, by: str) -> Counter[str]:
+        """Charged calls by connection that the end of `by` would cut off, before they are in the books."""
         since = time.monotonic() - KEEPING_SECONDS
         with self._lock:
             just = [call for call in self._ended if (call.ended_at or 0) >= since]
-            return Counter(call.connection for call in (*self._open, *just))
+            return Counter(call.connection for call in (*self._open, *just) if call.by == by)
 
     @property
     def calls(self) -> int:

@@ -21,6 +21,8 @@ from tests.soak.upstream import Upstream
 WORK_SECONDS = 0.05
 LONG_WORK_SECONDS = 2.5
 LONG_ONE_IN = 8
+# Each process knows the upstream by an address of its own, so that the upstream knows who asks.
+BY = "/by/"
 
 
 def event_id(name: str, video: int) -> str:
@@ -52,7 +54,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         if len(body) < length:
             return  # its sender was killed in the middle
-        if self.path.startswith("/api/"):
+        if self.path.startswith(BY):
             self._answer(body)
         elif self.path.startswith((HOOK, TOLD)):
             self._receive(body)
@@ -65,7 +67,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: bytes) -> None:
         key = self.headers.get("Authorization", "").removeprefix("Bearer ")
-        answer, call = self.world.upstream.answer(key, json.loads(body))
+        by = self.path.removeprefix(BY).partition("/")[0]
+        answer, call = self.world.upstream.answer(key, json.loads(body), by=by)
         try:
             time.sleep(answer.after_seconds)
             if answer.status:
