@@ -180,7 +180,9 @@ def _of_accounts(accounts: Sequence[Account]) -> dict[str, object]:
     explained = sum(account.in_flight for account in accounts)
     invented = sum(max(account.booked - account.charged, 0) for account in accounts)
     ahead = sum(max(account.charged - account.set_aside, 0) for account in accounts)
-    stuck = sum(max(a.set_aside - a.booked - a.unsure - a.in_flight, 0) for a in accounts)
+    stuck = sum(
+        max(a.set_aside - max(a.charged, a.booked + a.unsure) - a.in_flight, 0) for a in accounts
+    )
     return {
         f"{forgotten} credits are in no book, of {explained} that kills can explain.": any(
             account.forgotten > account.in_flight for account in accounts
