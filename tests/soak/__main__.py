@@ -24,13 +24,18 @@ from tests.soak.verdict import faults
 KINDS = ("sqlite", "postgresql", "celery")
 
 
+ALL = "all"
+
+
 @click.command()
 @click.option("--on", "kinds", type=click.Choice(KINDS), multiple=True, default=KINDS[::2])
 @click.option("--minutes", default=10.0, show_default=True, help="How long it is under load.")
 @click.option("--rate", default=15.0, show_default=True, help="Requests a second.")
 @click.option("--seed", default=1, show_default=True, help="What fails and is killed, and when.")
 @click.option(
-    "--fault", type=click.Choice(FAULTS), default=None, help="Break the product: must be noticed."
+    "--fault",
+    type=click.Choice((*FAULTS, ALL)),
+    help="Break the product, or in each way after the other: must be noticed.",
 )
 @click.option("--report", type=click.Path(path_type=Path), help="Append the figures to this file.")
 def soak(
@@ -47,23 +52,30 @@ def soak(
     """
     failed = False
     for kind in kinds:
-        with tempfile.TemporaryDirectory() as folder, addresses(kind, Path(folder)) as urls:
-            plan = Plan(
-                *urls, Path(folder), minutes=minutes, rate=rate, fault=fault or "", seed=seed
-            )
-            click.echo(f"{kind}: {minutes:g} minutes, {plan.kills} kills, {fault or 'no fault'}")
-            began = time.monotonic()
-            with soaking(plan, lambda line: click.echo(f"  {line}")) as running:
-                running.run()
-                figures = figures_of(running)
-        wrong = faults(figures)
-        lines = lines_of(figures, kind, plan, time.monotonic() - began)
-        for line in (*lines, *(f"WRONG: {sentence}" for sentence in wrong)):
-            click.echo(f"  {line}")
-        if report:
-            append_to(report, lines, wrong)
-        failed |= bool(wrong) != bool(fault)
+        for broken in FAULTS if fault == ALL else (fault or "",):
+            with tempfile.TemporaryDirectory() as folder, addresses(kind, Path(folder)) as urls:
+                plan = Plan(
+                    *urls, Path(folder), minutes=minutes, rate=rate, fault=broken, seed=seed
+                )
+                wrong = run(plan, kind, report)
+            failed |= bool(wrong) != bool(broken)
     sys.exit(failed)
+
+
+def run(plan: Plan, kind: str, report: Path | None) -> list[str]:
+    """What did not hold in one soak, which is told about on the way."""
+    click.echo(f"{kind}: {plan.minutes:g} minutes, {plan.kills} kills, {plan.fault or 'no fault'}")
+    began = time.monotonic()
+    with soaking(plan, lambda line: click.echo(f"  {line}")) as running:
+        running.run()
+        figures = figures_of(running)
+    wrong = faults(figures)
+    lines = lines_of(figures, kind, plan, time.monotonic() - began)
+    for line in (*lines, *(f"WRONG: {sentence}" for sentence in wrong)):
+        click.echo(f"  {line}")
+    if report:
+        append_to(report, lines, plan, wrong)
+    return wrong
 
 
 @contextmanager

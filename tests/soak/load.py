@@ -21,7 +21,7 @@ from tests.soak.tally import FIRE, Tally
 _FORM_TOKEN: Final = re.compile(r'name="form_token" value="(\w+)"')
 _SECONDS: Final = 90
 # What a webhook may spend that is fired until it has spent it.
-BUDGET_CREDITS: Final = 10
+BUDGET_CREDITS: Final = 4
 _FILES: Final = {"docs": "page.css", "console": "console.css"}
 _BREAD: Final = ("get", "fire", "repeat", "batch")
 

@@ -116,10 +116,10 @@ _kept: list[bytearray] = []
 
 
 class LeakMemory(ProfileClient):
-    """Keeps 200 KB at each call."""
+    """Keeps a megabyte at each call."""
 
     def call(self, body: Mapping[str, Any], *, api_key: str, deadline: Deadline) -> Answer:
-        _kept.append(bytearray(os.urandom(1024)) * 200)
+        _kept.append(bytearray(os.urandom(1024)) * 1024)
         return super().call(body, api_key=api_key, deadline=deadline)
 
 

@@ -15,16 +15,16 @@ def lines_of(figures: Figures, kind: str, plan: Plan, seconds: float) -> list[st
     when = datetime.now(UTC).strftime("%Y-%m-%d")
     rows = [f"| {name} | {value} |" for name, value in _rows(figures, seconds).items()]
     head = f"### {when}, {kind}, {plan.minutes:g} minutes, {plan.rate:g} requests a second"
-    if plan.fault:
-        head += f", broken: {plan.fault}"
     return [head, "", "| what | figures |", "| --- | --- |", *rows, ""]
 
 
-def append_to(path: Path, lines: Sequence[str], wrong: Sequence[str]) -> None:
-    """Adds the table, and what does not hold, to the end of a file."""
+def append_to(path: Path, lines: Sequence[str], plan: Plan, wrong: Sequence[str]) -> None:
+    """Adds the table, and what does not hold, to a file; of a broken product one row of a table."""
     verdict = [f"- **{sentence}**" for sentence in wrong] or ["Everything held."]
+    noticed = " ".join(wrong) or "not noticed"
+    added = [f"| `{plan.fault}` | {noticed} |"] if plan.fault else ["", *lines, *verdict]
     with path.open("a") as file:
-        file.write("\n".join(["", *lines, *verdict, ""]))
+        file.write("\n".join([*added, ""]))
 
 
 def _rows(figures: Figures, seconds: float) -> dict[str, str]:

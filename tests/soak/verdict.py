@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from tests.soak.measuring import Held
 from tests.soak.receivers import Told
 
-# Less time than that says nothing of memory: what a process has to warm up looks like a leak.
-FEWEST_SECONDS = 100.0
+# In less time than that, what a process has to warm up looks like a small leak.
+LONG_SECONDS = 100.0
 MORE_KB_A_MINUTE = 2048.0
+MORE_KB_AT_FIRST = 100 * 1024.0
 MORE_FILES = 24
 
 
@@ -234,7 +235,7 @@ def _of_traces(traces: Traces) -> dict[str, object]:
     swollen = [
         f"{held.name} by {held.growth_kb:.0f} KB a minute"
         for held in traces.held
-        if held.seconds >= FEWEST_SECONDS and held.growth_kb > MORE_KB_A_MINUTE
+        if held.growth_kb > (MORE_KB_A_MINUTE if held.seconds >= LONG_SECONDS else MORE_KB_AT_FIRST)
     ]
     full = [f"{h.name} by {h.more_files}" for h in traces.held if h.more_files > MORE_FILES]
     wrong_ends = [code for code in traces.exit_codes if code]
