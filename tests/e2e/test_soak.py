@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.soak.counted import figures_of
 from tests.soak.plan import Plan
-from tests.soak.run import soaking
+from tests.soak.together import soaking
 from tests.soak.verdict import faults
 
 

@@ -17,7 +17,7 @@ from tests.soak.counted import figures_of
 from tests.soak.mutants import FAULTS
 from tests.soak.plan import Plan
 from tests.soak.report import append_to, lines_of
-from tests.soak.run import soaking
+from tests.soak.together import soaking
 from tests.soak.verdict import faults
 
 # The last is PostgreSQL, with Celery on Redis to wake the workers.
