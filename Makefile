@@ -25,7 +25,7 @@ soak: tools .venv/installed-dev ## load every route for 10 minutes while process
 	$(BIN)/python -m tests.soak
 
 soak-faults: tools .venv/installed-dev ## see that the soak notices each way to break the product
-	$(BIN)/python -m tests.soak --on sqlite --minutes 0.4 --rate 30 --fault all
+	$(BIN)/python -m tests.soak --on sqlite --minutes 0.7 --rate 30 --fault all
 
 bench: tools .venv/installed-dev ## measure, and write benchmarks/RESULTS.md again
 	$(BIN)/python -m benchmarks.serving

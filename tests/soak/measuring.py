@@ -16,6 +16,8 @@ _PAGE_KB: Final = os.sysconf("SC_PAGE_SIZE") // 1024
 # So many of each process, however long it takes.
 _SAMPLES: Final = 400
 _FEWEST: Final = 12
+# So long a new process loads what it needs.
+_WARM_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class Measuring:
         found = []
         for pid, samples in self._samples.items():
             if samples[0].at <= since + self.every_seconds * 2:
-                late = [sample for sample in samples if sample.at >= since]
+                warm_at = max(since, samples[0].at + _WARM_SECONDS)
+                late = [sample for sample in samples if sample.at >= warm_at]
                 if len(late) >= _FEWEST:
                     found.append(_held(self._names[pid], late))
         return found

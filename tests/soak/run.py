@@ -23,8 +23,6 @@ from tests.soak.tally import Tally
 from tests.soak.world import World, event_id
 
 HANDLES_EACH = 5
-# Longer than anything is held back: a look that failed, claims of the killed, a second try.
-QUIET_SECONDS = 100
 SETTLED_SECONDS = 240
 
 
@@ -168,7 +166,7 @@ class Soak:
         self.world.upstream.hostile = False
         began = since = time.monotonic()
         last = -1
-        while not self._is_done() and time.monotonic() - since < QUIET_SECONDS:
+        while not self._is_done() and time.monotonic() - since < self.plan.quiet_seconds:
             if time.monotonic() - began > SETTLED_SECONDS:
                 return
             count = self.world.receivers.arrived.total() + len(self.polled)
