@@ -61,6 +61,9 @@ def _work(soak: Soak, books: Books) -> Work:
             for prefix in tally.budgets
         }
     )
+    again = Counter(
+        {handle: n - 1 for (_, handle), n in charged.items() if n > 1 and handle.startswith(_ONCE)}
+    )
     arrived = soak.world.receivers.arrived
     return Work(
         accepted=frozenset(tally.accepted),
@@ -69,11 +72,11 @@ def _work(soak: Soak, books: Books) -> Work:
         kept_jobs=books.jobs(),
         unended_jobs=books.unended_jobs(),
         unended_rows=books.unended_rows(),
-        paid_again=sum(n - 1 for (_, handle), n in charged.items() if handle.startswith(_ONCE)),
+        paid_again=again.total(),
+        unexplained=sum(n for handle, n in again.items() if handle not in soak.killing.cut_handles),
         repeats=tally.repeats,
         wrong_repeats=tally.wrong_repeats,
         overspent=sum(max(spent[prefix] - tally.budgets[prefix], 0) for prefix in tally.budgets),
-        in_flight=soak.killing.cut_calls.total(),
     )
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from tests.soak.processes import Web, Worker
+from tests.soak.processes import Process, Web, Worker
 from tests.soak.world import World
 
 MASTER, CHILD, WORKER = "web server", "web process", "worker"
@@ -21,8 +21,8 @@ _WEIGHTS = {MASTER: 1, CHILD: 2, WORKER: 3}
 class Killing:
     """Kills until `over`. From `spare_at` on, the last worker and one web process live on.
 
-    `cut_calls` counts by connection what the upstream had charged and no book may have; `cut_tries`
-    the deliveries that may come again.
+    `cut_calls` counts by connection what the upstream had charged and no book may have, of which
+    `cut_handles` may be paid again; `cut_tries` the deliveries that may come again.
     """
 
     world: World
@@ -35,6 +35,7 @@ class Killing:
     over: threading.Event
     kills: Counter[str] = field(default_factory=Counter)
     cut_calls: Counter[str] = field(default_factory=Counter)
+    cut_handles: set[str] = field(default_factory=set)
     cut_tries: int = 0
 
     def run(self, times: int) -> None:
@@ -61,8 +62,13 @@ class Killing:
             self._kill_web(kind, spared)
         self.kills[kind] += 1
 
+    def _cut(self, process: Process) -> None:
+        calls = self.world.upstream.in_flight(process.name)
+        self.cut_calls.update(call.connection for call in calls)
+        self.cut_handles.update(call.handle for call in calls)
+
     def _kill_web(self, kind: str, spared: int | None) -> None:
-        self.cut_calls += self.world.upstream.in_flight(self.web.name)
+        self._cut(self.web)
         if kind == MASTER:
             self.web.restart()
         else:
@@ -70,7 +76,7 @@ class Killing:
             self.web.kill_child(self.chance.choice(victims))
 
     def _kill_worker(self, worker: Worker) -> None:
-        self.cut_calls += self.world.upstream.in_flight(worker.name)
+        self._cut(worker)
         self.cut_tries += self.world.receivers.in_flight()
         worker.kill()
         worker.start()

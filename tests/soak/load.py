@@ -23,7 +23,7 @@ _SECONDS: Final = 90
 # What a webhook may spend that is fired until it has spent it.
 BUDGET_CREDITS: Final = 4
 _FILES: Final = {"docs": "page.css", "console": "console.css"}
-_BREAD: Final = ("get", "fire", "repeat", "batch")
+_BREAD: Final = ("get", "fire", "spend", "repeat", "batch")
 
 
 @dataclass(eq=False)
@@ -219,13 +219,15 @@ class Visitor:
             self.visit("POST /{platform}/actions/get_profile")
         elif what == "fire":
             self._fire("POST")
+        elif what == "spend":
+            self._fire("POST", "spent")
         elif what == "batch":
             self.visit("POST /{platform}/actions/get_profiles")
         else:
             self._repeat()
 
-    def _fire(self, method: str) -> requests.Response | None:
-        kind = self.chance.choice(sorted(self.webhooks))
+    def _fire(self, method: str, kind: str = "") -> requests.Response | None:
+        kind = kind or self.chance.choice(sorted(self.webhooks))
         handle = self.new_handle("w" if kind == "spent" else "l")
         how = {"params" if method == "GET" else "json": {"handle": handle}}
         response = self.send(f"{method} {FIRE}", f"/webhooks/{self.webhooks[kind]}", **how)

@@ -42,7 +42,7 @@ def _rows(figures: Figures, seconds: float) -> dict[str, str]:
         "results promised": f"{len(work.accepted)}, never sent {len(work.accepted - work.told)}",
         "jobs accepted": f"{len(work.jobs)}, not ended {work.unended_jobs}",
         "repeats with an Idempotency-Key": f"{work.repeats}, answered otherwise {work.wrong_repeats}",
-        "paid again": f"{work.paid_again} look-ups (kills explain {work.in_flight})",
+        "paid again": f"{work.paid_again} look-ups (of which {work.unexplained} that no kill had cut off)",
         "credits charged": f"{figures.charged}; in the books {figures.booked}, unsure"
         f" {sum(a.unsure for a in figures.accounts)}, in neither"
         f" {sum(max(a.forgotten, 0) for a in figures.accounts)}"

@@ -18,10 +18,12 @@ from tests.watched import MISSING_HANDLE, profile
 # Longer than the soak's workers and web servers wait for a look-up.
 SLOW_SECONDS: Final = 6.0
 # What a kill interrupts after the answer: until it is in the database, also on a slow machine.
-KEEPING_SECONDS: Final = 1.0
+KEEPING_SECONDS: Final = 2.0
 NOT_FOUND: Final = b'{"error": "TikTok profile not found."}'
 BAD_KEY: Final = b'{"error": "API key is invalid or missing."}'
 MALFORMED: Final = (b"<html>", b'{"user": ', b"[]", b'"profile"', b"\xff\xfe")
+# So many videos are listed, as on TikTok: else what processes hold would grow with each that is posted.
+LISTED_VIDEOS: Final = 40
 RESERVED_HANDLES: Final = "gone"
 """How handles begin that nobody has."""
 
@@ -53,6 +55,7 @@ class Call:
     """A call that the process named `by` made and that was charged, until it was `ended_at`."""
 
     connection: str
+    handle: str
     by: str
     ended_at: float | None = None
 
@@ -104,8 +107,8 @@ class Upstream:
                 return Answer(400, MISSING_HANDLE), None
             if handle.startswith(RESERVED_HANDLES):
                 return Answer(404, NOT_FOUND), None
-            call = Call(connection_of(api_key, _PLATFORMS[body["requestSource"]]), by)
-            return self._charged(call, handle, fault), call
+            call = Call(connection_of(api_key, _PLATFORMS[body["requestSource"]]), handle, by)
+            return self._charged(call, fault), call
 
     def _fault(self) -> str:
         at = self.chance.random() * 100
@@ -116,7 +119,8 @@ class Upstream:
             at -= share
         return _NONE
 
-    def _charged(self, call: Call, handle: str, fault: str) -> Answer:
+    def _charged(self, call: Call, fault: str) -> Answer:
+        handle = call.handle
         self.asked[handle] += 1
         self.charged[call.connection, handle] += 1
         self._open.add(call)
@@ -126,7 +130,9 @@ class Upstream:
             return Answer(0)
         if fault == _BAD:
             return Answer(200, self.chance.choice(MALFORMED))
-        found = json.dumps(profile(handle, videos=self.videos.get(handle, 1))).encode()
+        shown = profile(handle, videos=self.videos.get(handle, 1))
+        shown["itemList"] = shown["itemList"][:LISTED_VIDEOS]
+        found = json.dumps(shown).encode()
         return Answer(200, found, after_seconds=SLOW_SECONDS if fault == _SLOW else 0.0)
 
     def end(self, call: Call) -> None:
@@ -138,12 +144,12 @@ class Upstream:
             while self._ended and (self._ended[0].ended_at or 0) < call.ended_at - KEEPING_SECONDS:
                 self._ended.popleft()
 
-    def in_flight(self, by: str) -> Counter[str]:
-        """Charged calls by connection that the end of `by` would cut off, before they are in the books."""
+    def in_flight(self, by: str) -> list[Call]:
+        """Charged calls that the end of `by` would cut off, before they are in the books."""
         since = time.monotonic() - KEEPING_SECONDS
         with self._lock:
             just = [call for call in self._ended if (call.ended_at or 0) >= since]
-            return Counter(call.connection for call in (*self._open, *just) if call.by == by)
+            return [call for call in (*self._open, *just) if call.by == by]
 
     @property
     def calls(self) -> int:

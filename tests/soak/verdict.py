@@ -77,10 +77,10 @@ class Work:
     unended_jobs: int = 0
     unended_rows: int = 0
     paid_again: int = 0
+    unexplained: int = 0
     repeats: int = 0
     wrong_repeats: int = 0
     overspent: int = 0
-    in_flight: int = 0
 
 
 @dataclass(frozen=True)
@@ -202,9 +202,7 @@ def _of_work(work: Work) -> dict[str, object]:
         f"{gone} jobs were accepted and are gone.": gone,
         f"{work.unended_jobs} jobs have not ended.": work.unended_jobs,
         f"{work.unended_rows} rows have not ended.": work.unended_rows,
-        f"{work.paid_again} look-ups were paid again, of {work.in_flight} that kills can explain.": (
-            work.paid_again > work.in_flight
-        ),
+        f"{work.unexplained} look-ups were paid again that no kill had cut off.": work.unexplained,
         f"{work.wrong_repeats} of {work.repeats} repeats were not answered as the first.": (
             work.wrong_repeats
         ),
