@@ -74,7 +74,7 @@ class Plan:
     @property
     def quiet_seconds(self) -> float:
         """Longer than anything is held back: a look that failed, claims of the killed, a second try."""
-        return 40.0 if self.is_brief else 100.0
+        return 75.0 if self.is_brief else 100.0
 
     @property
     def hostile(self) -> tuple[str, ...]:

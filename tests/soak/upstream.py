@@ -18,7 +18,7 @@ from tests.watched import MISSING_HANDLE, profile
 # Longer than the soak's workers and web servers wait for a look-up.
 SLOW_SECONDS: Final = 6.0
 # What a kill interrupts after the answer: until it is in the database, also on a slow machine.
-KEEPING_SECONDS: Final = 2.0
+KEEPING_SECONDS: Final = 4.0
 NOT_FOUND: Final = b'{"error": "TikTok profile not found."}'
 BAD_KEY: Final = b'{"error": "API key is invalid or missing."}'
 MALFORMED: Final = (b"<html>", b'{"user": ', b"[]", b'"profile"', b"\xff\xfe")
