@@ -62,21 +62,24 @@ class Killing:
             self._kill_web(kind, spared)
         self.kills[kind] += 1
 
+    def _kill_web(self, kind: str, spared: int | None) -> None:
+        if kind == MASTER:
+            # Its processes end what they have begun.
+            self.web.restart()
+            return
+        at = time.monotonic()
+        self.web.kill_child(self.chance.choice([p for p in self.web.children if p != spared]))
+        self._cut(self.web)
+        self.web.wait_until_whole(at)
+
+    def _kill_worker(self, worker: Worker) -> None:
+        worker.kill()
+        self._cut(worker)
+        self.cut_tries += self.world.receivers.in_flight()
+        worker.start()
+
     def _cut(self, process: Process) -> None:
+        # Counted when it is dead: until then it may begin more.
         calls = self.world.upstream.in_flight(process.name)
         self.cut_calls.update(call.connection for call in calls)
         self.cut_handles.update(call.handle for call in calls)
-
-    def _kill_web(self, kind: str, spared: int | None) -> None:
-        self._cut(self.web)
-        if kind == MASTER:
-            self.web.restart()
-        else:
-            victims = [pid for pid in self.web.children if pid != spared]
-            self.web.kill_child(self.chance.choice(victims))
-
-    def _kill_worker(self, worker: Worker) -> None:
-        self._cut(worker)
-        self.cut_tries += self.world.receivers.in_flight()
-        worker.kill()
-        worker.start()

@@ -131,10 +131,8 @@ class Web(Process):
 
     def kill_child(self, pid: int) -> None:
         """Ends one of the processes that answer; the server itself starts another."""
-        at = time.monotonic()
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        self._wait(at)
 
     def restart(self) -> None:
         """Kills the server itself, whose children then end, and starts it until it is there again.
@@ -144,12 +142,13 @@ class Web(Process):
         at = time.monotonic()
         self.kill()
         self.start()
-        self._wait(at)
+        self.wait_until_whole(at)
 
     def wait_until_ready(self) -> None:
-        self._wait(time.monotonic())
+        self.wait_until_whole(time.monotonic())
 
-    def _wait(self, since: float) -> None:
+    def wait_until_whole(self, since: float) -> None:
+        """Until it is as it was before it was hit; it was down `since` then."""
         while time.monotonic() < since + _READY_SECONDS:
             if self.has_ended():
                 self.start()
