@@ -54,7 +54,7 @@ class Plan:
     @property
     def videos(self) -> int:
         """So many videos does each profile post."""
-        return 10 if self.is_brief else min(round(self.seconds / 6), 600)
+        return 10 if self.is_brief else round(self.seconds / 12)
 
     @property
     def pause_seconds(self) -> float:

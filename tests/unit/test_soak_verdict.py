@@ -57,7 +57,7 @@ def test_what_kills_explain_is_no_fault() -> None:
         ("events", {"webhook_ids": {A: {"1", "2"}}}, "1 events came with several webhook ids."),
         ("events", {"unsigned": 1}, "1 tries were not signed"),
         ("events", {"undelivered": 1}, "1 deliveries are not done."),
-        ("events", {"polled": frozenset()}, "1 events were lost for who polls."),
+        ("events", {"polled": frozenset()}, "1 events were lost for who polls (q)."),
         ("events", {"led_astray": 1}, "1 redirects of receivers were followed."),
         ("", {"looks_kept": 2}, "3 paid looks were not kept, of 2"),
         ("accounts", {"booked": 10}, "4 credits are in no book, of 2 that kills can explain."),
