@@ -113,6 +113,8 @@ class Visitor:
         self._session, self._form_token = requests.Session(), ""
         page = self.send("GET /console/sign-in", "/console/sign-in")
         self._take_token(page)
+        if not self._form_token:
+            return
         given = {"api_key": self.api_key, "form_token": self._form_token}
         begun = self.send("POST /console/sign-in", "/console/sign-in", data=given)
         self._form_token = ""
