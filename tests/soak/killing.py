@@ -73,10 +73,17 @@ class Killing:
         self.web.wait_until_whole(at)
 
     def _kill_worker(self, worker: Worker) -> None:
+        self._await_a_try()
         worker.kill()
         self._cut(worker)
         self.cut_tries += self.world.receivers.in_flight()
         worker.start()
+
+    def _await_a_try(self) -> None:
+        """Until a receiver is at work, if that is soon: else few kills would interrupt anything."""
+        until = time.monotonic() + self.every_seconds / 2
+        while not self.world.receivers.are_at_work and time.monotonic() < until:
+            time.sleep(0.01)
 
     def _cut(self, process: Process) -> None:
         # Counted when it is dead: until then it may begin more.

@@ -83,6 +83,11 @@ class Receivers:
         with self._lock:
             self._open -= 1
 
+    @property
+    def are_at_work(self) -> bool:
+        """Whether an honest one has not answered yet."""
+        return self._open > 0
+
     def in_flight(self) -> int:
         """Deliveries that a kill may interrupt now, before it is known that they arrived."""
         since = time.monotonic() - KEEPING_SECONDS
