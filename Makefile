@@ -8,7 +8,7 @@ ON_GEVENT := errors get_profile hostile_callers hostile_upstream idempotency mon
 PEERS := benchmarks/peers/node_modules/sqlite3/build/Release/node_sqlite3.node
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run test soak fuzz bench bench-peers check pictures platforms tools
+.PHONY: help run test soak soak-faults fuzz bench bench-peers check pictures platforms tools
 .DEFAULT_GOAL := help
 
 help: ## say what can be made
@@ -21,10 +21,11 @@ test: tools check $(ENGINE) ## install what the tests need and run them all
 	$(BIN)/python -m pytest
 	WEB_WORKER_CLASS=gevent $(BIN)/python -m pytest $(ON_GEVENT:%=tests/e2e/test_%.py)
 
-soak: tools .venv/installed-dev ## kill processes for some minutes, and see that nothing is lost
+soak: tools .venv/installed-dev ## load every route for 10 minutes while processes are killed
 	$(BIN)/python -m tests.soak
-	$(BIN)/python -m tests.soak --fault ack-first --on sqlite --on postgresql
-	$(BIN)/python -m tests.soak --fault short-lease --on sqlite --on postgresql
+
+soak-faults: tools .venv/installed-dev ## see that the soak notices each way to break the product
+	$(BIN)/python -m tests.soak --on sqlite --minutes 0.7 --rate 30 --fault all
 
 fuzz: .venv/installed-dev ## try hostile text on every parser, a minute each
 	$(BIN)/python -m tests.fuzz

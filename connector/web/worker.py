@@ -102,6 +102,14 @@ class DiscreetWorker(Discreet, ThreadWorker):  # type: ignore[misc]  # gunicorn 
         while self._leaving and self._leaving[0].timeout < time.monotonic():
             self._leave(self._leaving[0])
 
+    alive: bool
+
+    def is_parent_alive(self) -> bool:
+        """Called by gunicorn, which ends the worker where its server was killed."""
+        # Else it keeps the listener, and connections in use, until its patience is over: it is not told.
+        self.alive = self.alive and super().is_parent_alive()
+        return self.alive
+
     def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001  # gunicorn's
         """Called by gunicorn, which keeps the listener until what is in flight has ended."""
         super().set_accept_enabled(enabled)

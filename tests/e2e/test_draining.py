@@ -152,6 +152,25 @@ def test_worker_that_has_waited_long_enough_ends_by_itself(
     assert "Worker exiting" in server.log.read_text()
 
 
+def test_process_whose_server_was_killed_lets_go_of_its_address(
+    tmp_path: Path, upstream: FakeUpstream
+) -> None:
+    """Else whoever starts it again can't listen, and callers wait for one that accepts nobody."""
+    held = Held(upstream, ["orphaned"])
+    with (
+        ThreadPoolExecutor(1) as pool,
+        running_server(tmp_path, PROFILE_API_URL=upstream.url, **PATIENT) as server,
+    ):
+        answer = pool.submit(look_up, server.url, "orphaned")
+        assert held.asked.acquire(timeout=60)
+        server.process.kill()
+        try:
+            until(lambda: is_refused(server), seconds=30)
+        finally:
+            held.go_on.set()
+        assert answer.result()["user_unique_id"] == "orphaned"
+
+
 def test_missing_gevent_is_explained() -> None:
     """It is no part of requirements.txt; nobody has to read a traceback to find that out."""
     result = subprocess.run(

@@ -1,4 +1,4 @@
-"""The soak's command: how much, on which database, with which fault."""
+"""The soak's command: how long, on which database, with which fault."""
 
 from __future__ import annotations
 
@@ -13,42 +13,69 @@ import click
 
 from tests.postgres import running_postgres
 from tests.redis import running_redis
-from tests.soak.run import Plan, soaking
-from tests.soak.verdict import Figures, faults
-from tests.soak.worker import FAULTS
+from tests.soak.counted import figures_of
+from tests.soak.mutants import FAULTS
+from tests.soak.plan import Plan
+from tests.soak.report import append_to, lines_of
+from tests.soak.together import soaking
+from tests.soak.verdict import faults
 
 # The last is PostgreSQL, with Celery on Redis to wake the workers.
 KINDS = ("sqlite", "postgresql", "celery")
 
 
-@click.command()
-@click.option("--on", "kinds", type=click.Choice(KINDS), multiple=True, default=KINDS)
-@click.option("--profiles", default=50, show_default=True, help="Profiles that post.")
-@click.option("--videos", default=30, show_default=True, help="Videos that each of them posts.")
-@click.option("--kills", default=20, show_default=True, help="Processes killed meanwhile.")
-@click.option("--seed", default=1, show_default=True, help="Which process is killed, and when.")
-@click.option(
-    "--fault", type=click.Choice(FAULTS), default=None, help="Break the worker: must be noticed."
-)
-def soak(
-    kinds: tuple[str, ...], profiles: int, videos: int, kills: int, seed: int, fault: str | None
-) -> None:
-    """Kill workers and the web server while profiles post, and count what arrives.
+ALL = "all"
 
-    Exits with 1 where anything was lost, told too often or paid without need; with --fault, where
-    nothing was.
+
+@click.command()
+@click.option("--on", "kinds", type=click.Choice(KINDS), multiple=True, default=KINDS[::2])
+@click.option("--minutes", default=10.0, show_default=True, help="How long it is under load.")
+@click.option("--rate", default=15.0, show_default=True, help="Requests a second.")
+@click.option("--seed", default=1, show_default=True, help="What fails and is killed, and when.")
+@click.option(
+    "--fault",
+    type=click.Choice((*FAULTS, ALL)),
+    help="Break the product, or in each way after the other: must be noticed.",
+)
+@click.option("--report", type=click.Path(path_type=Path), help="Append the figures to this file.")
+def soak(
+    kinds: tuple[str, ...],
+    minutes: float,
+    rate: float,
+    seed: int,
+    fault: str | None,
+    report: Path | None,
+) -> None:
+    """Kill processes under load, with a hostile world around them, and see what does not hold.
+
+    Exits with 1 where anything does not; with --fault, where everything does.
     """
     failed = False
     for kind in kinds:
-        with tempfile.TemporaryDirectory() as folder, addresses(kind, Path(folder)) as urls:
-            size = {"profiles": profiles, "videos": videos, "kills": kills, "seed": seed}
-            plan = Plan(*urls, Path(folder), fault=fault or "", **size)
-            click.echo(f"{kind}: {profiles * videos} events, {kills} kills, {fault or 'no fault'}")
-            began = time.monotonic()
-            with soaking(plan, lambda line: click.echo(f"  {line}")) as running:
-                figures = running.run()
-        failed |= report(figures, time.monotonic() - began) != bool(fault)
+        for broken in FAULTS if fault == ALL else (fault or "",):
+            with tempfile.TemporaryDirectory() as folder, addresses(kind, Path(folder)) as urls:
+                plan = Plan(
+                    *urls, Path(folder), minutes=minutes, rate=rate, fault=broken, seed=seed
+                )
+                wrong = run(plan, kind, report)
+            failed |= bool(wrong) != bool(broken)
     sys.exit(failed)
+
+
+def run(plan: Plan, kind: str, report: Path | None) -> list[str]:
+    """What did not hold in one soak, which is told about on the way."""
+    click.echo(f"{kind}: {plan.minutes:g} minutes, {plan.kills} kills, {plan.fault or 'no fault'}")
+    began = time.monotonic()
+    with soaking(plan, lambda line: click.echo(f"  {line}")) as running:
+        running.run()
+        figures = figures_of(running)
+    wrong = faults(figures)
+    lines = lines_of(figures, kind, plan, time.monotonic() - began)
+    for line in (*lines, *(f"WRONG: {sentence}" for sentence in wrong)):
+        click.echo(f"  {line}")
+    if report:
+        append_to(report, lines, plan, wrong)
+    return wrong
 
 
 @contextmanager
@@ -63,19 +90,6 @@ def addresses(kind: str, folder: Path) -> Iterator[tuple[str, str]]:
             return
         with running_redis() as broker:
             yield url, broker.url
-
-
-def report(figures: Figures, seconds: float) -> bool:
-    """Prints what was counted; whether anything is wrong with it."""
-    click.echo(
-        f"  {len(figures.posted)} posted, {figures.lost} lost, {figures.duplicates} told again, "
-        f"{len(figures.polled & figures.polled_posted)} polled, {figures.worker_kills} workers killed, "
-        f"{figures.looks_paid} looks paid, {figures.looks_kept} kept, {seconds:.0f} s"
-    )
-    found = faults(figures)
-    for fault in found:
-        click.echo(f"  WRONG: {fault}")
-    return bool(found)
 
 
 if __name__ == "__main__":

@@ -1,62 +1,29 @@
-"""One soak: profiles post, processes are killed, and in the end everything has arrived."""
+"""One soak: profiles post, visitors ask, processes are killed, and in the end everything has arrived."""
 
 from __future__ import annotations
 
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import requests
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine
 
-from connector.adapters.crypto import new_encryption_key
-from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
-from connector.adapters.store.tables import Connection, CreditDay, Delivery, Snapshot, Watch
-from connector.domain.deliveries import DELIVERED
-from profile_api.migrate import MIGRATIONS as ENDPOINT_TABLES
-from tests.running import clean_environment, free_port
-from tests.soak.processes import Web, Worker
-from tests.soak.verdict import Figures, Told
-from tests.soak.world import World, event_id, running_world
-from wire.database import open_engine, reading
+from tests.soak.books import Books
+from tests.soak.killing import Killing
+from tests.soak.load import Visitor
+from tests.soak.measuring import Measuring
+from tests.soak.plan import HOSTILE_KEY, HOSTILE_NAME, POLLED_KEY, SENT_KEY, Plan
+from tests.soak.processes import Process, Web, Worker
+from tests.soak.receivers import HOOK, Told
+from tests.soak.routes import routes_in
+from tests.soak.tally import Tally
+from tests.soak.world import World, event_id
 
-SENT_KEY, POLLED_KEY = "sk_soak_sent", "sk_soak_polled"
-WORKERS = 2
 HANDLES_EACH = 5
-POLLED = 10
-# Longer than anything is held back: claims of the killed, a second try, a poll's deadline.
-QUIET_SECONDS = 45
-SETTLED_SECONDS = 90
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How much happens. `videos` are posted by each of `profiles`, `pause_seconds` apart."""
-
-    database_url: str
-    broker_url: str
-    folder: Path
-    profiles: int = 50
-    videos: int = 30
-    kills: int = 20
-    threads: int = 8
-    pause_seconds: float = 1.0
-    fault: str = ""
-    seed: int = 1
-
-    @property
-    def names(self) -> list[str]:
-        """The profiles whose events are sent."""
-        return [f"p{n}" for n in range(self.profiles)]
-
-    @property
-    def polled_names(self) -> list[str]:
-        """The profiles whose events are polled."""
-        return [f"q{n}" for n in range(POLLED)]
+SETTLED_SECONDS = 240
 
 
 @dataclass
@@ -69,52 +36,107 @@ class Soak:
     workers: list[Worker]
     engine: Engine
     say: Callable[[str], None]
-    kills: int = 0
-    worker_kills: int = 0
+    environment: dict[str, str]
+    tally: Tally = field(default_factory=Tally)
     polled: set[str] = field(default_factory=set)
     over: threading.Event = field(default_factory=threading.Event)
+    routes: frozenset[str] = frozenset()
+    exit_codes: list[int] = field(default_factory=list)
+    visitors: list[Visitor] = field(default_factory=list)
+    killing: Killing = field(init=False)
+    measuring: Measuring = field(init=False)
+    half_at: float = 0.0
 
-    def run(self) -> Figures:
+    def run(self) -> None:
         """Everything, in order."""
+        self._begin()
+        started = time.monotonic()
+        self.half_at = started + self.plan.seconds / 2
+        self.killing = Killing(
+            world=self.world,
+            web=self.web,
+            workers=self.workers,
+            chance=random.Random(self.plan.seed),
+            say=self.say,
+            every_seconds=self.plan.kill_seconds,
+            spare_at=started + self.plan.seconds / 3,
+            over=self.over,
+        )
+        self.measuring = Measuring.over(self.plan.seconds, self._processes)
+        self.world.upstream.hostile = not self.plan.is_brief
+        self._storm(started)
+        self._settle()
+        self.over.set()
+        for worker in self.workers:
+            worker.wait_until_ready()
+        self.exit_codes = [process.stop() for process in self.processes]
+
+    @property
+    def processes(self) -> list[Process]:
+        """All that may be killed."""
+        return [*self.workers, self.web]
+
+    def _begin(self) -> None:
         self.web.start()
         self.web.wait_until_ready()
+        self.routes = routes_in(requests.get(f"{self.web.url}/", timeout=60).json())
         self._subscribe()
         self._poll()
         for worker in self.workers:
             worker.start()
-        self._wait("each profile was seen", lambda: all(self._seen(n) for n in self.plan.names))
-        threads = [threading.Thread(target=each) for each in (self._post, self._keep_polling)]
-        for thread in threads:
-            thread.start()
-        self._kill()
-        threads[0].join()
-        self._settle()
-        self.over.set()
-        threads[1].join()
-        for worker in self.workers:
-            worker.wait_until_ready()
-        codes = [process.stop() for process in (*self.workers, self.web)]
-        assert codes == [0] * len(codes), f"exit codes {codes}"
-        return self._figures()
+        for visitor in self.visitors:
+            visitor.routes = self.routes
+            visitor.settle_in()
+        names = self.plan.names
+        self._wait("each profile was seen", lambda: all(self._seen(name) for name in names))
 
     def _seen(self, name: str) -> bool:
         # The second look begins only when the first is kept.
-        return self.world.asked[name] > 1
+        return self.world.upstream.asked[name] > 1
+
+    def _storm(self, started: float) -> None:
+        """All at once, until the time is over."""
+        posting = threading.Thread(target=self._post)
+        visiting = [threading.Thread(target=visitor.run) for visitor in self.visitors]
+        threads = [*visiting, threading.Thread(target=self.measuring.run)]
+        for thread in (posting, threading.Thread(target=self._keep_polling), *threads):
+            thread.start()
+        self.killing.run(self.plan.kills)
+        posting.join()
+        self.over.wait(max(started + self.plan.seconds - time.monotonic(), 0))
+        self.measuring.stop()
+        for visitor in self.visitors:
+            visitor.over.set()
+        for thread in threads:
+            thread.join()
+
+    def _processes(self) -> dict[int, str]:
+        try:
+            children = self.web.children
+        except OSError:
+            children = []  # it has just been killed
+        named = {process.pid: process.name for process in self.processes}
+        return named | dict.fromkeys(children, "web process")
 
     def _subscribe(self) -> None:
         names = self.plan.names
         for start in range(0, len(names), HANDLES_EACH):
-            path = f"/hook/{start}"
-            made = self.web.call(
-                "POST",
-                "/api/hooks",
-                SENT_KEY,
-                trigger="new_video",
-                target_url=f"{self.world.url}{path}",
-                inputs={"handles": names[start : start + HANDLES_EACH]},
-            )
-            assert made.status_code == 201, made.text
-            self.world.hooks[path] = made.json()["secret"]
+            self._hook(SENT_KEY, f"{HOOK}{start}", names[start : start + HANDLES_EACH])
+        for name in self.plan.hostile:
+            self._hook(HOSTILE_KEY, f"/hostile/{name}/cb_soak_{name}", [HOSTILE_NAME])
+
+    def _hook(self, key: str, path: str, handles: list[str]) -> None:
+        made = self.web.call(
+            "POST",
+            "/api/hooks",
+            key,
+            trigger="new_video",
+            target_url=f"{self.world.url}{path}",
+            inputs={"handles": handles},
+        )
+        assert made.status_code == 201, made.text
+        self.tally.learn(made.json())
+        self.world.receivers.sign_with(path, made.json()["secret"])
 
     def _poll(self, cursor: str = "") -> str:
         """One page of events; the cursor to the next."""
@@ -126,129 +148,70 @@ class Soak:
         return answer.headers.get("X-Next-Cursor", "")
 
     def _keep_polling(self) -> None:
-        while not self.over.wait(self.plan.pause_seconds):
+        while not self.over.wait(self.plan.poll_seconds):
             try:
                 self._poll()
             except requests.RequestException:
-                continue  # its server was killed; the next poll answers the same
+                continue  # its server was killed, or the upstream failed; the next poll tells the same
 
     def _post(self) -> None:
         for _ in range(self.plan.videos):
-            for name in (*self.plan.names, *self.plan.polled_names):
-                self.world.post(name)
-            time.sleep(self.plan.pause_seconds)
-
-    def _kill(self) -> None:
-        """At random moments, while profiles post; of every five kills, one is the web server's."""
-        chance = random.Random(self.plan.seed)
-        between = self.plan.videos * self.plan.pause_seconds / max(self.plan.kills, 1)
-        for number in range(self.plan.kills):
-            time.sleep(between * (0.5 + chance.random()))
-            victim = self.web if number % 5 == 4 else chance.choice(self.workers)
-            victim.kill()
-            victim.start()
-            self.kills += 1
-            self.worker_kills += victim is not self.web
-            self.say(f"kill {self.kills}: {len(self.world.arrived)} events have arrived")
+            for name in self.world.upstream.videos:
+                self.world.upstream.post(name)
+            if self.over.wait(self.plan.pause_seconds):
+                return
 
     def _settle(self) -> None:
         """Until everything has arrived, or nothing has for long, or things arrive without end."""
+        self.world.upstream.hostile = False
         began = since = time.monotonic()
         last = -1
-        while not self._done() and time.monotonic() - since < QUIET_SECONDS:
+        while not self._is_done() and time.monotonic() - since < self.plan.quiet_seconds:
             if time.monotonic() - began > SETTLED_SECONDS:
                 return
-            count = self.world.arrived.total() + len(self.polled)
+            count = self.world.receivers.arrived.total() + len(self.polled)
             if count != last:
                 last, since = count, time.monotonic()
-            time.sleep(0.2)
+            time.sleep(0.3)
+        self.say(f"settled after {time.monotonic() - began:.0f} s")
 
-    def _done(self) -> bool:
+    def _is_done(self) -> bool:
+        arrived, books = self.world.receivers.arrived, Books(self.engine)
         return (
-            self._posted() <= self.world.arrived.keys()
-            and self._polled_posted() <= self.polled
-            and self._undelivered() == 0
+            self.posted() <= arrived.keys()
+            and self.polled_posted() <= self.polled
+            and self.tally.accepted <= arrived.keys()
+            and books.undelivered() + books.unended_jobs() == 0
         )
 
-    def _posted(self) -> set[Told]:
+    def posted(self) -> set[Told]:
+        """Events that are sent, as they arrive."""
         return {
-            (f"/hook/{number // HANDLES_EACH * HANDLES_EACH}", event_id(name, video))
+            (f"{HOOK}{number // HANDLES_EACH * HANDLES_EACH}", event_id(name, video))
             for number, name in enumerate(self.plan.names)
-            for video in range(3, self.world.videos[name] + 1)
+            for video in range(3, self.world.upstream.videos[name] + 1)
         }
 
-    def _polled_posted(self) -> set[str]:
+    def polled_posted(self) -> set[str]:
+        """Events that are polled."""
         return {
             event_id(name, video)
             for name in self.plan.polled_names
-            for video in range(3, self.world.videos[name] + 1)
+            for video in range(3, self.world.upstream.videos[name] + 1)
         }
 
-    def _undelivered(self) -> int:
-        return self._count(select(func.count()).where(Delivery.state != DELIVERED))
-
-    def _count(self, query: object) -> int:
-        with reading(self.engine) as session:
-            return int(session.execute(query).scalar_one() or 0)  # type: ignore[call-overload]
-
-    def _figures(self) -> Figures:
-        of_sent = select(Connection.id).join(Watch).where(Watch.handle == self.plan.names[0])
-        looks = (
-            select(func.count()).select_from(Snapshot).join(Watch, Watch.id == Snapshot.watch_id)
-        )
-        booked = select(func.sum(CreditDay.credits) / 2)
-        return Figures(
-            posted=frozenset(self._posted()),
-            arrived=self.world.arrived,
-            webhook_ids=self.world.webhook_ids,
-            unsigned=self.world.unsigned,
-            undelivered=self._undelivered(),
-            polled_posted=frozenset(self._polled_posted()),
-            polled=frozenset(self.polled),
-            worker_kills=self.worker_kills,
-            threads=self.plan.threads,
-            looks_paid=sum(self.world.asked[name] for name in self.plan.names),
-            looks_kept=self._count(looks.where(Watch.connection_id.in_(of_sent))),
-            looks_booked=self._count(booked.where(CreditDay.connection_id.in_(of_sent))),
-        )
-
     def _wait(self, what: str, there: Callable[[], bool]) -> None:
-        for _ in range(600):
+        for _ in range(900):
             if there():
                 self.say(what)
                 return
             time.sleep(0.1)
         raise AssertionError(f"it never came that {what}")
 
-
-@contextmanager
-def soaking(plan: Plan, say: Callable[[str], None]) -> Iterator[Soak]:
-    """A soak that is ready to be run; its processes end with it."""
-    engine = open_engine(plan.database_url)
-    for tables in (ENDPOINT_TABLES, CONNECTOR_TABLES):
-        tables.up(engine)
-    with running_world([*plan.names, *plan.polled_names]) as world:
-        environment = clean_environment(
-            DATABASE_URL=plan.database_url,
-            CONNECTOR_BROKER_URL=plan.broker_url,
-            PORT=str(free_port()),
-            PROFILE_API_URL=world.url,
-            WATCH_MIN_INTERVAL_SECONDS="1",
-            WATCH_DAILY_CREDITS="1000000",
-            WORKER_THREADS=str(plan.threads),
-            WEB_WORKERS="1",
-            CONNECTOR_DEADLINE_SECONDS="3",
-            CONNECTOR_ALLOW_LOCAL_CALLBACKS="true",
-            CONNECTOR_ENCRYPTION_KEYS=new_encryption_key(),
-        )
-        web = Web("web", plan.folder, environment)
-        names = [f"worker{n}" for n in range(WORKERS)]
-        workers = [Worker(name, plan.folder, environment, plan.fault) for name in names]
-        soak = Soak(plan, world, web, workers, engine, say)
-        try:
-            yield soak
-        finally:
-            soak.over.set()
-            for process in (*workers, web):
-                process.end()
-            engine.dispose()
+    def end(self) -> None:
+        """Leaves nothing behind."""
+        self.over.set()
+        for visitor in self.visitors:
+            visitor.over.set()
+        for process in self.processes:
+            process.end()

@@ -1,7 +1,7 @@
 """The worker as the soak runs it: the product's own, with claims that end sooner, or with a fault.
 
 A claim of a killed worker ends after seconds rather than minutes, so that a soak takes minutes rather
-than hours. The faults show that the soak would notice them.
+than hours; so a look-up has to be done within seconds, too.
 """
 
 from __future__ import annotations
@@ -11,40 +11,46 @@ import signal
 import sys
 from dataclasses import replace
 from datetime import timedelta
+from typing import Final
 
+from connector import watching
 from connector.bootstrap import make_worker
 from connector.config import Settings
-from connector.domain.deliveries import DELIVERED, ClaimedDelivery, Outcome, Verdict
-from connector.services.delivering import Courier
-from connector.services.working import Worker
+from connector.domain.callers import Caller
+from connector.domain.jobs import Task
+from connector.domain.subscriptions import ClaimedWatch
+from connector.services.owners import owner_of
+from tests.soak.mutants import WORKER_MUTANTS, install
 
-LEASE = timedelta(seconds=5)
-ACK_FIRST, SHORT_LEASE = "ack-first", "short-lease"
-FAULTS = (ACK_FIRST, SHORT_LEASE)
-
-
-class AckFirst(Courier):
-    """Completes before it sends: what is in flight at a kill is lost."""
-
-    def deliver(self, delivery: ClaimedDelivery) -> None:
-        now = self.clock.now()
-        self.store.complete(delivery, Outcome(200), Verdict(DELIVERED, now), now, milliseconds=0)
-        self._outcome(delivery)
+DEADLINE_SECONDS: Final = 4.0
 
 
-def with_fault(worker: Worker, fault: str) -> Worker:
-    if fault == ACK_FIRST:
-        return replace(worker, courier=AckFirst(**vars(worker.courier)))
-    if fault == SHORT_LEASE:
-        # Shorter than a try, so that others begin what is not done yet.
-        return replace(worker, delivery_lease=timedelta(milliseconds=1))
-    return worker
+def hurry() -> None:
+    """Gives looks and rows less time, whichever class does them."""
+
+    class Watcher(watching.Watcher):  # type: ignore[misc]  # whichever it is
+        def look(self, watch: ClaimedWatch, caller: Caller | None = None) -> object:
+            return super().look(watch, caller or _hurried(self, watch))
+
+    class Batcher(watching.Batcher):  # type: ignore[misc]  # whichever it is
+        def look(self, task: Task, caller: Caller | None = None) -> None:
+            super().look(task, caller or _hurried(self, task))
+
+    watching.Watcher, watching.Batcher = Watcher, Batcher  # type: ignore[misc]  # that is the point
 
 
-def main(fault: str = "") -> None:
+def _hurried(by: watching.Watcher | watching.Batcher, work: ClaimedWatch | Task) -> Caller:
+    return owner_of(work, vault=by.vault, clock=by.clock, max_deadline_seconds=DEADLINE_SECONDS)
+
+
+def main(lease_seconds: str, fault: str) -> None:
+    install(fault)
+    hurry()
     worker = make_worker(Settings.from_env(os.environ))
-    worker = replace(worker, delivery_lease=LEASE, watch_lease=LEASE, row_lease=LEASE)
-    worker = with_fault(worker, fault)
+    lease = timedelta(seconds=float(lease_seconds))
+    worker = replace(worker, delivery_lease=lease, watch_lease=lease, row_lease=lease)
+    if fault in WORKER_MUTANTS:
+        worker = WORKER_MUTANTS[fault](worker)
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     print(f"{os.getpid()} is at work", flush=True)
     worker.run()
