@@ -15,7 +15,7 @@ from typing import Any, Final
 import requests
 
 from tests.soak.receivers import TOLD, Receivers
-from tests.soak.routes import ENDS, MAKERS, OPEN, TAKES
+from tests.soak.routes import BY_OTHERS, ENDS, MAKERS, OPEN, TAKES
 from tests.soak.tally import FIRE, Tally
 
 _FORM_TOKEN: Final = re.compile(r'name="form_token" value="(\w+)"')
@@ -146,7 +146,8 @@ class Visitor:
     def _sent(self, method: str, rule: str, asked: dict[str, Any]) -> dict[str, Any]:
         if rule.startswith("/console"):
             return {"data": asked | {"form_token": self._form_token}} if method == "POST" else {}
-        authorised = {"headers": {"Authorization": f"Bearer {self.api_key}"}}
+        key = BY_OTHERS.get(f"{method} {rule}", self.api_key)
+        authorised = {"headers": {"Authorization": f"Bearer {key}"}}
         return authorised | ({"params": asked} if method == "GET" else {"json": asked or None})
 
     def _filled(self, route: str, rule: str) -> str | None:

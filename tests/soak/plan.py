@@ -8,6 +8,8 @@ from pathlib import Path
 from tests.soak.receivers import HOSTILE
 
 SENT_KEY, POLLED_KEY, HOSTILE_KEY = "sk_soak_sent", "sk_soak_polled", "sk_soak_hostile"
+LEAVING_KEY = "sk_soak_leaving"
+METRICS_TOKEN = "soak_metrics_token"
 VISITOR_KEYS = ("sk_soak_ann", "sk_soak_bob")
 HOSTILE_NAME = "h0"
 _PLATFORMS = ("zapier", "make", "api")
@@ -100,7 +102,7 @@ class Plan:
     @property
     def keys(self) -> frozenset[str]:
         """Every API key that is good."""
-        return frozenset({SENT_KEY, POLLED_KEY, HOSTILE_KEY, *VISITOR_KEYS})
+        return frozenset({SENT_KEY, POLLED_KEY, HOSTILE_KEY, LEAVING_KEY, *VISITOR_KEYS})
 
     @property
     def settings(self) -> dict[str, str]:
@@ -115,4 +117,5 @@ class Plan:
             "WEB_WORKERS": "2",
             "CONNECTOR_DEADLINE_SECONDS": "3",
             "CONNECTOR_ALLOW_LOCAL_CALLBACKS": "true",
+            "CONNECTOR_METRICS_TOKEN": METRICS_TOKEN,
         }

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from schemas.universal import ENDPOINTS
+from tests.soak.plan import LEAVING_KEY, METRICS_TOKEN
 
 if TYPE_CHECKING:
     from tests.soak.load import Visitor
@@ -34,6 +35,10 @@ ENDS: Final = frozenset(
     }
 )
 """Routes after which what they name is no more."""
+
+
+BY_OTHERS: Final = {"DELETE /{platform}/me": LEAVING_KEY, "GET /metrics": METRICS_TOKEN}
+"""Routes that a visitor's own key is not for, with what is sent instead."""
 
 
 def route_of(method: str, rule: str) -> str:
@@ -89,6 +94,7 @@ def _of(name: str) -> Callable[[Visitor], dict[str, Any]]:
 
 
 TAKES: Final[Mapping[str, Callable[[Visitor], dict[str, Any]]]] = {
+    "DELETE /{platform}/me": lambda _v: {"confirm": True},
     "POST /{platform}/request": lambda v: {
         "url": ENDPOINTS[0][1],
         "body": {"handle": v.new_handle("l")},

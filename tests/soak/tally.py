@@ -18,7 +18,13 @@ _ERROR_KEYS: Final = set(ErrorBody().fields)
 # What an upstream with faults, or a killed holder of a claim, may bring about.
 _EXCUSED: Final = frozenset({409, 429, 502, 504})
 # Where nothing else is right.
-_REFUSED: Final = frozenset({("GET /console/<path:_nowhere>", 404)})
+_REFUSED: Final = frozenset(
+    {
+        ("GET /console/<path:_nowhere>", 404),
+        # Not confirmed: it would delete what is to be compared.
+        ("POST /console/your-data/delete", 400),
+    }
+)
 # A webhook that has spent its credits, and what can't be sent again while it is being sent.
 _SPENT, _PENDING = (FIRE, 403), ("/replay", 404)
 
