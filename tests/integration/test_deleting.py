@@ -244,3 +244,16 @@ def test_key_that_nothing_needs_is_forgotten(watching: Watching, engine: Engine)
     watching.hooks.unsubscribe(made["id"], caller)
     watching.forgetting.run()
     assert not kept_for(engine, caller)["connections"]
+
+
+def test_key_that_comes_back_keeps_what_it_makes(watching: Watching, engine: Engine) -> None:
+    """Whoever else was at the deletion, and looks again late, leaves alone what is new."""
+    subscribe(watching)
+    caller = watching.caller()
+    assert watching.deleting.begin(caller.connection, "zapier")
+    assert watching.deleting.piece(caller.connection)
+    assert deleted(watching) is True
+    subscribe(watching)
+    kept = kept_for(engine, caller)
+    assert watching.deleting.piece(caller.connection) is None
+    assert kept_for(engine, caller) == kept

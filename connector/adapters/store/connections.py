@@ -100,7 +100,7 @@ class Connections:
     def delete_piece(self, connection_id: str, now: datetime) -> int | None:
         """Deletes a few rows; how many, none while something is just being looked at.
 
-        Null once all is gone, the connection last.
+        Null once all is gone, the connection last; also where it has come back since.
         """
         of = {"of": connection_id, "now": to_ms(now)}
         for piece in _PIECES:
@@ -131,12 +131,15 @@ class Connections:
 
     def _end(self, connection_id: str, of: dict[str, Any], now: datetime) -> int | None:
         with writing(self._engine) as session:
+            # First, as others who delete hold it before they take any other row.
+            if session.execute(_ENDING.with_for_update(), of).first() is None:
+                return None
             if any(session.execute(query, of).first() for query in _AT_WORK):
                 return 0
             for rest in _REST:
                 session.execute(rest, of)
-            if session.execute(_GONE, of).rowcount:
-                self._tell(session, "connection.deleted", connection_id, now)
+            session.execute(_GONE, of)
+            self._tell(session, "connection.deleted", connection_id, now)
         return None
 
     def _tell(self, session: Session, what: str, connection_id: str, now: datetime) -> None:
@@ -215,6 +218,11 @@ _REST: Final = tuple(
     delete(kind).where(kind.connection_id == _OF)
     for kind in (UsageDay, CreditDay, Lookup, IdempotentRequest, Visit)
 )
+_ENDING: Final = select(Connection.id).where(
+    Connection.id == _OF, Connection.ending_at.is_not(None)
+)
+# Held so that nobody ends it, and the key comes back, before the piece is done.
+_STILL: Final = _ENDING.with_for_update(read=True, key_share=True)
 _GONE: Final = delete(Connection).where(Connection.id == _OF)
 _ANY: Final = (
     select(Connection.id).where(Connection.id == _OF),
@@ -242,6 +250,8 @@ _IDLE: Final = (
 
 
 def _rows(piece: Any, of: dict[str, Any], session: Session) -> int:
+    if session.execute(_STILL, of).first() is None:
+        return 0
     return session.execute(piece, of).rowcount
 
 
