@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import ColumnElement, Engine, Table, insert, select
+from sqlalchemy import ColumnElement, Engine, Table, insert, select, text
 
 from connector.adapters.store import connections
 from connector.adapters.store.connections import Connections
+from connector.adapters.store.held import hold
 from connector.adapters.store.idempotency import IdempotentRequests
-from connector.adapters.store.tables import AuditLine, Base, Worker
+from connector.adapters.store.tables import AuditLine, Base, Watch, Worker
 from connector.adapters.store.tables import Delivery as DeliveryRow
 from connector.adapters.store.tables import Event as EventRow
 from connector.adapters.store.visits import KeptVisits
@@ -30,6 +32,7 @@ from connector.services.subscribing import terms_of
 from schemas.webhooks import WebhookInput
 from tests.integration.test_delivering import A, post_video, subscribe, watching
 from tests.integration.test_webhooks import fire
+from tests.running import until
 from tests.watched import LEASE, Watching, profile
 from wire.database import reading, writing
 
@@ -257,3 +260,27 @@ def test_key_that_comes_back_keeps_what_it_makes(watching: Watching, engine: Eng
     kept = kept_for(engine, caller)
     assert watching.deleting.piece(caller.connection) is None
     assert kept_for(engine, caller) == kept
+
+
+def test_idle_key_is_not_forgotten_with_what_is_just_made(
+    watching: Watching, engine: Engine
+) -> None:
+    """Whoever began first has it, though it is kept only after the other has looked."""
+    caller = watching.caller()
+    watching.subscribing.connect(caller)
+    later = watching.clock.now() + timedelta(days=3)
+    new = {"handle": "ada", "interval_seconds": 9, "due_at": 0, "attempt": 0}
+
+    def is_waited_for() -> bool:
+        with reading(engine) as session:
+            return bool(session.execute(text("SELECT 1 FROM pg_locks WHERE NOT granted")).all())
+
+    with ThreadPoolExecutor(1) as pool:
+        with writing(engine) as session:
+            hold(session, caller.connection)
+            session.execute(insert(Watch).values(connection_id=caller.connection, **new))
+            ends = pool.submit(Connections(engine).forget_idle, later, later, limit=9)
+            if engine.dialect.name == "postgresql":
+                until(is_waited_for)
+        ends.result()
+    assert kept_for(engine, caller)["watches"]

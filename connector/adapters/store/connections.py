@@ -122,8 +122,9 @@ class Connections:
         if found or old:
             with writing(self._engine) as session:
                 session.execute(delete(CreditDay).where(_OLD_DAY), {"day": day_of(before)})
-                # Asked again: something may have been made in between.
-                for connection_id in found:
+                # Locked, and asked again: something may have been made in between, or just be.
+                for connection_id in sorted(found):
+                    session.execute(_LOCKED, {"of": connection_id})
                     mine = delete(Connection).where(Connection.id == connection_id, _IS_IDLE)
                     if session.execute(mine).rowcount:
                         self._tell(session, "key.forgotten", connection_id, now)
@@ -218,6 +219,7 @@ _REST: Final = tuple(
     delete(kind).where(kind.connection_id == _OF)
     for kind in (UsageDay, CreditDay, Lookup, IdempotentRequest, Visit)
 )
+_LOCKED: Final = select(Connection.id).where(Connection.id == _OF).with_for_update()
 _ENDING: Final = select(Connection.id).where(
     Connection.id == _OF, Connection.ending_at.is_not(None)
 )
