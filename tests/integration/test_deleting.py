@@ -284,3 +284,20 @@ def test_idle_key_is_not_forgotten_with_what_is_just_made(
                 until(is_waited_for)
         ends.result()
     assert kept_for(engine, caller)["watches"]
+
+
+def test_deletion_ends_while_the_key_is_in_use(watching: Watching, engine: Engine) -> None:
+    """What is looked up since it began goes with the last piece, however much follows."""
+    subscribe(watching)
+    caller = watching.caller()
+    assert watching.deleting.begin(caller.connection, "zapier")
+    for number in range(20):
+        watching.clock.move(seconds=1)
+        handle = f"p{number}"
+        watching.profiles.answers[handle] = profile()
+        watching.lookups.fetch(handle, caller, max_age_seconds=60, what="get_profile")
+        attempt = Attempt.of("x", handle, b"", connection_id=caller.connection)
+        IdempotentRequests(engine).claim(attempt, watching.clock.now(), lease=LEASE)
+        if watching.deleting.piece(caller.connection) is None:
+            break
+    assert not any(kept_for(engine, caller).values())

@@ -210,8 +210,18 @@ _PIECES: Final = (
     _some(Snapshot.id, Snapshot.watch_id.in_(_WATCHES)),
     _some(Watch.id, Watch.connection_id == _OF, ~_held(Watch.lease_until)),
     _some(Subscription.id, Subscription.connection_id == _OF),
-    _some(Lookup.id, Lookup.connection_id == _OF, ~_held(Lookup.lease_until)),
-    _some(IdempotentRequest.id, IdempotentRequest.connection_id == _OF),
+    # Of what goes on with the key, only what was before: it would never end otherwise.
+    _some(
+        Lookup.id,
+        Lookup.connection_id == _OF,
+        ~_held(Lookup.lease_until),
+        Lookup.touched_at <= _BEGAN,
+    ),
+    _some(
+        IdempotentRequest.id,
+        IdempotentRequest.connection_id == _OF,
+        IdempotentRequest.created_at <= _BEGAN,
+    ),
     _some(Visit.id, Visit.connection_id == _OF),
 )
 # A row a day and kind, so that they are few; and what came after its piece.
