@@ -233,8 +233,8 @@ _LOCKED: Final = select(Connection.id).where(Connection.id == _OF).with_for_upda
 _ENDING: Final = select(Connection.id).where(
     Connection.id == _OF, Connection.ending_at.is_not(None)
 )
-# Held so that nobody ends it, and the key comes back, before the piece is done.
-_STILL: Final = _ENDING.with_for_update(read=True, key_share=True)
+# Held by one who deletes at a time: another would find nothing left of a piece, and take the next kind.
+_STILL: Final = _ENDING.with_for_update(key_share=True)
 _GONE: Final = delete(Connection).where(Connection.id == _OF)
 _ANY: Final = (
     select(Connection.id).where(Connection.id == _OF),
