@@ -54,7 +54,11 @@ def rotate(settings: Settings) -> None:
             "Others still seal with an older key: restart the web server and every worker with the new"
             " key in front, and run this again."
         )
-    click.echo("Everything is sealed with the first key: the others can be taken out now.")
+    # What others seal from now on can't be seen from here.
+    click.echo(
+        "Everything is sealed with the first key: the others can be taken out now, if web server and"
+        " workers were restarted with it in front."
+    )
 
 
 def _pass(watching: Watching) -> tuple[int, int, int]:

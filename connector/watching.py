@@ -293,5 +293,11 @@ def _vault(settings: Settings) -> FernetVault:
     if settings.connector_encryption_keys:
         return FernetVault(settings.connector_encryption_keys.split(","))
     settings.check_live()
-    keys = key_beside(Path(str(make_url(settings.database_url).database)))
-    return FernetVault(keys.split(","))
+    database = Path(str(make_url(settings.database_url).database))
+    try:
+        return FernetVault(key_beside(database).split(","))
+    except ValueError:
+        raise SettingsError(
+            f"{database}.key must hold keys from 'python -m connector new-encryption-key', with commas"
+            " in between. Without those that were in it, stored API keys stay closed."
+        ) from None

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from connector.domain.errors import IdempotencyKeyBusy, IdempotencyKeyReused
+from connector.domain.errors import IdempotencyKeyBusy, IdempotencyKeyReused, Unreadable
 from connector.domain.idempotency import Attempt, Claim, Replayed
 from connector.domain.ports import Clock, IdempotencyStore, Vault
 
 # Longer than any platform waits, so that a claim ends by itself only when its holder died.
 LEASE: Final = timedelta(minutes=2)
+_UNREADABLE: Final = "The answer to the first request with this key can't be read any more."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +30,8 @@ class Idempotency:
     def begin(self, attempt: Attempt) -> Claim | Replayed:
         """A claim to do it, or what was answered when it was done.
 
-        Raises `IdempotencyKeyReused` where the key was for another request, and `IdempotencyKeyBusy`
-        while it is being done.
+        Raises `IdempotencyKeyReused` where the key was for another request, or its answer can't be read
+        any more, and `IdempotencyKeyBusy` while it is being done.
         """
         now = self.clock.now()
         if token := self.store.claim(attempt, now, lease=LEASE):
@@ -43,7 +44,10 @@ class Idempotency:
             raise IdempotencyKeyReused
         if known.status is None or known.sealed is None:
             raise IdempotencyKeyBusy(retry_after_seconds=1)
-        return Replayed(known.status, self.vault.open(known.sealed))
+        try:
+            return Replayed(known.status, self.vault.open(known.sealed))
+        except Unreadable as exc:
+            raise IdempotencyKeyReused(_UNREADABLE) from exc
 
     def remember(self, claim: Claim, status: int, body: str) -> None:
         """Keeps the answer for a day."""

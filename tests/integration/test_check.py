@@ -85,6 +85,21 @@ def test_keys_that_do_not_open_what_is_stored_are_told(database_url: str, engine
     assert said(settings(database_url, CONNECTOR_ENCRYPTION_KEYS=both)) == []
 
 
+@pytest.mark.parametrize(
+    "held", [f"{KEY},", f"{KEY},new", "é", ""], ids=["a comma", "a word", "no ASCII", "nothing"]
+)
+def test_file_that_holds_no_keys_is_told(tmp_path: Path, held: str) -> None:
+    """As somebody may have left it who replaces a key by hand."""
+    address = f"sqlite:///{tmp_path}/c.db"
+    engine = open_engine(address)
+    migrate(engine)
+    keep_key(engine, "sealed")
+    engine.dispose()
+    (tmp_path / "c.db.key").write_text(held, "utf-8")
+    (sentence,) = said(Settings.from_env({"DATABASE_URL": address}))
+    assert sentence.startswith(f"{tmp_path}/c.db.key must hold keys")
+
+
 def test_upstream_is_asked_for_its_time_and_nothing_else() -> None:
     """The root of its host, with no key: the route that costs credits is not touched."""
     with fake_upstream() as upstream:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import ColumnElement, Engine, Table, insert, select
+from sqlalchemy import ColumnElement, Engine, Table, insert, select, text
 
 from connector.adapters.store import connections
 from connector.adapters.store.connections import Connections
+from connector.adapters.store.held import hold
 from connector.adapters.store.idempotency import IdempotentRequests
-from connector.adapters.store.tables import AuditLine, Base, Worker
+from connector.adapters.store.tables import AuditLine, Base, Watch, Worker
 from connector.adapters.store.tables import Delivery as DeliveryRow
 from connector.adapters.store.tables import Event as EventRow
 from connector.adapters.store.visits import KeptVisits
@@ -30,6 +32,7 @@ from connector.services.subscribing import terms_of
 from schemas.webhooks import WebhookInput
 from tests.integration.test_delivering import A, post_video, subscribe, watching
 from tests.integration.test_webhooks import fire
+from tests.running import until
 from tests.watched import LEASE, Watching, profile
 from wire.database import reading, writing
 
@@ -104,6 +107,17 @@ def fill(watching: Watching, engine: Engine, api_key: str) -> dict[str, Any]:
 def deleted(watching: Watching) -> Any:
     """Whether all that was kept for the first key is gone, now that it asks."""
     return watching.deleting.delete(watching.caller())["deleted"]
+
+
+def until_it_waits(engine: Engine) -> None:
+    """For a lock, on PostgreSQL; on SQLite nobody can tell."""
+
+    def waits() -> bool:
+        with reading(engine) as session:
+            return bool(session.execute(text("SELECT 1 FROM pg_locks WHERE NOT granted")).all())
+
+    if engine.dialect.name == "postgresql":
+        until(waits)
 
 
 MAKERS: dict[str, Callable[[Watching, Engine, str], object]] = {
@@ -201,10 +215,22 @@ def test_key_that_was_only_looked_up_with_leaves_nothing(
     assert subscribe(watching)["secret"]
 
 
+def both_at_once(watching: Watching, engine: Engine) -> list[int]:
+    """What is deleted by somebody, and by somebody else who comes before that is kept."""
+    of = {"of": watching.caller().connection, "now": 0}
+    with ThreadPoolExecutor(1) as pool:
+        with writing(engine) as session:
+            events = next(p for p in connections._PIECES if "DELETE FROM events" in str(p))
+            first = connections._rows(events, of, session)
+            second = pool.submit(watching.deleting.piece, of["of"])
+            until_it_waits(engine)
+        return [first, second.result()]
+
+
 def test_no_piece_is_large_and_any_may_be_the_last(watching: Watching, engine: Engine) -> None:
     """A process that ends in the middle leaves the rest to whoever asks again, or to a worker."""
     made = subscribe(watching)
-    many = 3 * connections.PIECE
+    many = 5 * connections.PIECE
     rows = [
         {"subscription_id": made["id"], "event_id": str(n), "body": "{}", "created_at": 0}
         for n in range(many)
@@ -222,8 +248,11 @@ def test_no_piece_is_large_and_any_may_be_the_last(watching: Watching, engine: E
         pieces.append(done)
         if len(pieces) == 2:
             watching.deleting = replace(watching.deleting, store=Connections(engine))
+        if len(pieces) == 3:
+            pieces += both_at_once(watching, engine)
     assert sum(pieces) >= many
     assert max(pieces) == connections.PIECE
+    assert pieces[:6] == [1, *[connections.PIECE] * 5]
     assert not any(kept_for(engine, caller).values())
 
 
@@ -244,3 +273,52 @@ def test_key_that_nothing_needs_is_forgotten(watching: Watching, engine: Engine)
     watching.hooks.unsubscribe(made["id"], caller)
     watching.forgetting.run()
     assert not kept_for(engine, caller)["connections"]
+
+
+def test_key_that_comes_back_keeps_what_it_makes(watching: Watching, engine: Engine) -> None:
+    """Whoever else was at the deletion, and looks again late, leaves alone what is new."""
+    subscribe(watching)
+    caller = watching.caller()
+    assert watching.deleting.begin(caller.connection, "zapier")
+    assert watching.deleting.piece(caller.connection)
+    assert deleted(watching) is True
+    subscribe(watching)
+    kept = kept_for(engine, caller)
+    assert watching.deleting.piece(caller.connection) is None
+    assert kept_for(engine, caller) == kept
+
+
+def test_idle_key_is_not_forgotten_with_what_is_just_made(
+    watching: Watching, engine: Engine
+) -> None:
+    """Whoever began first has it, though it is kept only after the other has looked."""
+    caller = watching.caller()
+    watching.subscribing.connect(caller)
+    later = watching.clock.now() + timedelta(days=3)
+    new = {"handle": "ada", "interval_seconds": 9, "due_at": 0, "attempt": 0}
+
+    with ThreadPoolExecutor(1) as pool:
+        with writing(engine) as session:
+            hold(session, caller.connection)
+            session.execute(insert(Watch).values(connection_id=caller.connection, **new))
+            ends = pool.submit(Connections(engine).forget_idle, later, later, limit=9)
+            until_it_waits(engine)
+        ends.result()
+    assert kept_for(engine, caller)["watches"]
+
+
+def test_deletion_ends_while_the_key_is_in_use(watching: Watching, engine: Engine) -> None:
+    """What is looked up since it began goes with the last piece, however much follows."""
+    subscribe(watching)
+    caller = watching.caller()
+    assert watching.deleting.begin(caller.connection, "zapier")
+    for number in range(20):
+        watching.clock.move(seconds=1)
+        handle = f"p{number}"
+        watching.profiles.answers[handle] = profile()
+        watching.lookups.fetch(handle, caller, max_age_seconds=60, what="get_profile")
+        attempt = Attempt.of("x", handle, b"", connection_id=caller.connection)
+        IdempotentRequests(engine).claim(attempt, watching.clock.now(), lease=LEASE)
+        if watching.deleting.piece(caller.connection) is None:
+            break
+    assert not any(kept_for(engine, caller).values())

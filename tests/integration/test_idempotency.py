@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -58,6 +59,14 @@ def test_what_is_done_is_answered_again_for_a_day(requests: Idempotency, clock: 
     assert requests.begin(ATTEMPT) == Replayed(200, '{"id": 1}')
     clock.move(seconds=1)
     claimed(requests)
+
+
+def test_answer_that_no_key_opens_is_neither_told_nor_done_again(requests: Idempotency) -> None:
+    """As after a restore with another encryption key: it may have been paid for."""
+    requests.remember(claimed(requests), 201, "{}")
+    other = replace(requests, vault=FernetVault([new_encryption_key()]))
+    with pytest.raises(IdempotencyKeyReused, match="can't be read any more"):
+        other.begin(ATTEMPT)
 
 
 def test_key_is_for_one_request_of_one_connection(requests: Idempotency) -> None:

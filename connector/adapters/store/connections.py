@@ -100,7 +100,7 @@ class Connections:
     def delete_piece(self, connection_id: str, now: datetime) -> int | None:
         """Deletes a few rows; how many, none while something is just being looked at.
 
-        Null once all is gone, the connection last.
+        Null once all is gone, the connection last; also where it has come back since.
         """
         of = {"of": connection_id, "now": to_ms(now)}
         for piece in _PIECES:
@@ -122,8 +122,9 @@ class Connections:
         if found or old:
             with writing(self._engine) as session:
                 session.execute(delete(CreditDay).where(_OLD_DAY), {"day": day_of(before)})
-                # Asked again: something may have been made in between.
-                for connection_id in found:
+                # Locked, and asked again: something may have been made in between, or just be.
+                for connection_id in sorted(found):
+                    session.execute(_LOCKED, {"of": connection_id})
                     mine = delete(Connection).where(Connection.id == connection_id, _IS_IDLE)
                     if session.execute(mine).rowcount:
                         self._tell(session, "key.forgotten", connection_id, now)
@@ -131,12 +132,15 @@ class Connections:
 
     def _end(self, connection_id: str, of: dict[str, Any], now: datetime) -> int | None:
         with writing(self._engine) as session:
+            # First, as others who delete hold it before they take any other row.
+            if session.execute(_ENDING.with_for_update(), of).first() is None:
+                return None
             if any(session.execute(query, of).first() for query in _AT_WORK):
                 return 0
             for rest in _REST:
                 session.execute(rest, of)
-            if session.execute(_GONE, of).rowcount:
-                self._tell(session, "connection.deleted", connection_id, now)
+            session.execute(_GONE, of)
+            self._tell(session, "connection.deleted", connection_id, now)
         return None
 
     def _tell(self, session: Session, what: str, connection_id: str, now: datetime) -> None:
@@ -206,8 +210,18 @@ _PIECES: Final = (
     _some(Snapshot.id, Snapshot.watch_id.in_(_WATCHES)),
     _some(Watch.id, Watch.connection_id == _OF, ~_held(Watch.lease_until)),
     _some(Subscription.id, Subscription.connection_id == _OF),
-    _some(Lookup.id, Lookup.connection_id == _OF, ~_held(Lookup.lease_until)),
-    _some(IdempotentRequest.id, IdempotentRequest.connection_id == _OF),
+    # Of what goes on with the key, only what was before: it would never end otherwise.
+    _some(
+        Lookup.id,
+        Lookup.connection_id == _OF,
+        ~_held(Lookup.lease_until),
+        Lookup.touched_at <= _BEGAN,
+    ),
+    _some(
+        IdempotentRequest.id,
+        IdempotentRequest.connection_id == _OF,
+        IdempotentRequest.created_at <= _BEGAN,
+    ),
     _some(Visit.id, Visit.connection_id == _OF),
 )
 # A row a day and kind, so that they are few; and what came after its piece.
@@ -215,6 +229,12 @@ _REST: Final = tuple(
     delete(kind).where(kind.connection_id == _OF)
     for kind in (UsageDay, CreditDay, Lookup, IdempotentRequest, Visit)
 )
+_LOCKED: Final = select(Connection.id).where(Connection.id == _OF).with_for_update()
+_ENDING: Final = select(Connection.id).where(
+    Connection.id == _OF, Connection.ending_at.is_not(None)
+)
+# Held by one who deletes at a time: another would find nothing left of a piece, and take the next kind.
+_STILL: Final = _ENDING.with_for_update(key_share=True)
 _GONE: Final = delete(Connection).where(Connection.id == _OF)
 _ANY: Final = (
     select(Connection.id).where(Connection.id == _OF),
@@ -242,6 +262,8 @@ _IDLE: Final = (
 
 
 def _rows(piece: Any, of: dict[str, Any], session: Session) -> int:
+    if session.execute(_STILL, of).first() is None:
+        return 0
     return session.execute(piece, of).rowcount
 
 

@@ -15,8 +15,9 @@ from connector.domain.acting import acting
 from connector.domain.errors import Unreadable
 from wire.database import reading, writing
 
-# So that nobody waits for it: to open and seal one takes about a tenth of a millisecond.
-_AT_A_TIME: Final = 200
+# So that nobody waits for it, nor is memory short: most take a tenth of a millisecond, but an answer that
+# was kept may hold some megabytes.
+_AT_A_TIME: Final = 20
 
 
 def sealed_columns() -> list[Column[Any]]:
