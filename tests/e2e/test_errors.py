@@ -190,7 +190,7 @@ def test_number_from_a_spreadsheet_is_a_handle(server: Server) -> None:
         ("GET", "/nowhere", 404, "not_found"),
         ("GET", "/n8n/me", 404, "not_found"),
         ("GET", "/zapier/actions/get_profile", 405, "method_not_allowed"),
-        ("DELETE", "/make/me", 405, "method_not_allowed"),
+        ("PUT", "/make/me", 405, "method_not_allowed"),
         ("PUT", "/zapier/searches/find_profile", 405, "method_not_allowed"),
     ],
 )

@@ -104,10 +104,10 @@ class Worker(Process):
     def wait_until_ready(self) -> None:
         """Until it heeds SIGTERM."""
         for _ in range(600):
-            if f"{self.pid} is at work" in self.log.read_text():
+            if f"{self.pid} has begun" in self.log.read_text():
                 return
             time.sleep(0.1)
-        raise AssertionError(f"not at work: {self.log.read_text()[-2000:]}")
+        raise AssertionError(f"it never began: {self.log.read_text()[-2000:]}")
 
 
 class Web(Process):

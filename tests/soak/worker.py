@@ -43,7 +43,7 @@ def _hurried(by: watching.Watcher | watching.Batcher, work: ClaimedWatch | Task)
     return owner_of(work, vault=by.vault, clock=by.clock, max_deadline_seconds=DEADLINE_SECONDS)
 
 
-def main(lease_seconds: str, fault: str) -> None:
+def main(lease_seconds: str = "5", fault: str = "") -> None:
     install(fault)
     hurry()
     worker = make_worker(Settings.from_env(os.environ))
@@ -52,7 +52,7 @@ def main(lease_seconds: str, fault: str) -> None:
     if fault in WORKER_MUTANTS:
         worker = WORKER_MUTANTS[fault](worker)
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())
-    print(f"{os.getpid()} is at work", flush=True)
+    print(f"{os.getpid()} has begun", flush=True)
     worker.run()
 
 
