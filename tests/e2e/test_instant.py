@@ -219,7 +219,8 @@ def test_killed_worker_loses_nothing_and_pays_nothing_twice(
 
     receiver.scripts["killed"] = hold
     subscribe(product, upstream, "api", "killed", receiver.url)
-    process = product.start()
+    # Whose claim ends after seconds.
+    process = product.start("-m", "tests.soak.worker")
     post_video(upstream, "killed")
     assert held.wait(60)
     os.kill(process.pid, signal.SIGKILL)
