@@ -70,7 +70,7 @@ class Product:
         self.started.append(process)
         until(
             lambda: (
-                self.log.read_text().count("at work") == len(self.started)
+                self.log.read_text().count("the worker is at work") == len(self.started)
                 or process.poll() is not None
             )
         )
@@ -126,10 +126,12 @@ def running_product(folder: Path, upstream: FakeUpstream, **settings: str) -> It
     }
     with running_server(folder, **settings) as server:
         product = Product(server, settings, folder)
-        yield product
-        for process in product.started:
-            process.kill()
-            process.wait()
+        try:
+            yield product
+        finally:
+            for process in product.started:
+                process.kill()
+                process.wait()
 
 
 def subscribe(
