@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import socket
 import sqlite3
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,16 +14,9 @@ from typing import Any
 import pytest
 import requests
 
-from tests.e2e.test_instant import Product, running_product
-from tests.running import (
-    ROOT,
-    FakeUpstream,
-    Received,
-    clean_environment,
-    fake_upstream,
-    reply,
-    until,
-)
+from tests.e2e.test_instant import ENCRYPTION_KEY, Product, running_product
+from tests.integration.test_restoring import run
+from tests.running import FakeUpstream, Received, fake_upstream, reply, until
 
 Send = Callable[..., requests.Response]
 CREDITS = 1_000_000
@@ -139,7 +130,8 @@ def test_backup_under_load_is_of_one_moment_and_goes_on_elsewhere(
 
     receiver.ids.clear()
     database = tmp_path / "new" / "connector.db"
-    restored = restore(file, database)
+    database.parent.mkdir()
+    restored = run(database.parent, "restore", file, name=database.name, key=ENCRYPTION_KEY)
     assert restored.returncode == 0, restored.stderr
     end_claims(database)
     with product_in(tmp_path / "new", upstream) as product, product.worker():
@@ -157,18 +149,3 @@ def end_claims(file: Path) -> None:
     with closing(sqlite3.connect(file)) as connection, connection:
         for table in ("deliveries", "job_rows", "lookups"):
             connection.execute(f"UPDATE {table} SET lease_until = 0 WHERE lease_until > 0")
-
-
-def restore(file: Path, database: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "connector", "restore", *options, str(file)],
-        cwd=ROOT,
-        env=clean_environment(
-            DATABASE_URL=f"sqlite:///{database}",
-            CONNECTOR_ENCRYPTION_KEYS="SgzyCyNw8b6ZEEqEcvzvuUGsCXiWwI_PzhLs9xGGYNk=",
-        ),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
