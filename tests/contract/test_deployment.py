@@ -24,7 +24,8 @@ COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
-UNITS = [ROOT / "deploy" / name for name in ("connector.service", "connector-worker.service")]
+SOCKET = ROOT / "deploy" / "connector.socket"
+UNITS = [ROOT / "deploy" / f"{name}@.service" for name in ("connector", "connector-worker")]
 
 
 def procfile() -> dict[str, str]:
@@ -169,18 +170,19 @@ def test_heroku_runs_what_the_procfile_runs_with_settings_that_there_are() -> No
 
 
 def test_units_are_what_systemd_takes_and_give_little_away(tmp_path: Path) -> None:
-    """Both are shut in alike; a stop waits longer than gunicorn does."""
-    for unit in UNITS:
-        text = unit.read_text("utf-8")
-        (tmp_path / unit.name).write_text(text.replace("/srv/connector/.venv", sys.prefix))
+    """Both are shut in alike, and count in one folder; a stop waits longer than gunicorn does."""
+    files = [SOCKET, *UNITS]
+    for file in files:
+        text = file.read_text("utf-8")
+        (tmp_path / file.name).write_text(text.replace("/srv/connector/%i/.venv", sys.prefix))
     checked = subprocess.run(
-        ["systemd-analyze", "verify", *(tmp_path / unit.name for unit in UNITS)],
+        ["systemd-analyze", "verify", *(tmp_path / file.name for file in files)],
         capture_output=True,
         text=True,
         check=False,
     )
     assert (checked.returncode, checked.stderr) == (0, "")
-    shut = [unit.read_text("utf-8").partition("# What it may do")[2] for unit in UNITS]
+    shut = [unit.read_text("utf-8").partition("# Where web server and worker")[2] for unit in UNITS]
     assert shut[0] == shut[1]
     # Of 10.0; what is left is the network, which it is there for.
     weighed = ["systemd-analyze", "security", "--offline=true", "--threshold=15", UNITS[0]]
@@ -191,10 +193,13 @@ def test_units_are_what_systemd_takes_and_give_little_away(tmp_path: Path) -> No
 
 
 def test_units_run_what_the_procfile_runs() -> None:
-    """But that the settings say where to listen, as Caddy stands in front."""
+    """But that systemd listens, where Caddy looks."""
     wanted = procfile()
     started = [
-        re.findall(r"^ExecStart=/srv/connector/.venv/bin/(.*)$", unit.read_text("utf-8"), re.M)
+        re.findall(r"^ExecStart=/srv/connector/%i/.venv/bin/(.*)$", unit.read_text("utf-8"), re.M)
         for unit in UNITS
     ]
     assert started == [[wanted["web"].replace("--bind 0.0.0.0:$PORT ", "")], [wanted["worker"]]]
+    (port,) = re.findall(r"^ListenStream=(.*)$", SOCKET.read_text("utf-8"), re.M)
+    assert f"UPSTREAM:{port}" in (ROOT / "deploy" / "Caddyfile").read_text("utf-8")
+    assert f"Backlog={Settings().web_backlog}\n" in SOCKET.read_text("utf-8")

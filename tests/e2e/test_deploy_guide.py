@@ -13,12 +13,16 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import requests
 
+from profile_api.keys import TEST_KEY
 from tests.children import binary, child
-from tests.running import ROOT, clean_environment, free_port
+from tests.running import ROOT, clean_environment, free_port, until
 
 GUIDE = (ROOT / "docs" / "deploy.md").read_text("utf-8")
 BLOCKS = re.findall(r"<!-- run by tests/e2e/test_deploy_guide.py -->\n```sh\n(.*?)```", GUIDE, re.S)
+# More than the web server looks up itself.
+BATCH = 11
 AS_CONNECTOR = "setpriv --reuid connector --regid connector --init-groups "
 PARTS = ("app.py", "gunicorn.conf.py", "connector", "profile_api", "schemas", "wire", "deploy")
 
@@ -30,19 +34,20 @@ class Machine:
         self.root = root
         self.port, self.web_port = free_port(), free_port()
         self.domain = f"localhost:{self.port}"
-        for folder in ("srv/connector", "etc/caddy", "var/lib", "usr/local/bin"):
+        for folder in ("srv/connector/1", "etc/caddy", "var/lib", "usr/local/bin", "run/connector"):
             (root / folder).mkdir(parents=True)
+        (root / "srv/connector/current").symlink_to("1")
         for name in PARTS:
             source = ROOT / name
-            target = root / "srv/connector" / name
+            target = root / "srv/connector/1" / name
             (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
-        (root / "srv/connector/.venv").symlink_to(sys.prefix)
-        command = root / "srv/connector/deploy/connector"
+        (root / "srv/connector/1/.venv").symlink_to(sys.prefix)
+        command = root / "srv/connector/1/deploy/connector"
         command.write_text(self.here(command.read_text("utf-8")))
 
     def here(self, text: str) -> str:
         """`text` with its paths in the folder, and without the other user."""
-        text = re.sub(r"(?<=[\s'/\"=])/(srv|etc|var|usr/local)/", rf"{self.root}/\1/", text)
+        text = re.sub(r"(?<=[\s'/\"=])/(srv|etc|var|run|usr/local)/", rf"{self.root}/\1/", text)
         return text.replace("-o connector -g connector ", "").replace(AS_CONNECTOR, "")
 
     def environment(self, **more: str) -> dict[str, str]:
@@ -50,7 +55,7 @@ class Machine:
         return {**given, "PATH": f"{self.root}/usr/local/bin:{given['PATH']}"}
 
     def run(self, block: str) -> str:
-        code = f"cd {self.root}/srv/connector\n{self.here(block)}"
+        code = f"cd {self.root}/srv/connector/current\n{self.here(block)}"
         environment = self.environment(CURL_CA_BUNDLE=str(self.authority))
         result = subprocess.run(
             ["sh", "-ec", code], env=environment, capture_output=True, text=True, check=False
@@ -64,12 +69,25 @@ class Machine:
         return self.root / "caddy/pki/authorities/local/root.crt"
 
     def service(self, unit: str) -> list[str]:
-        """What systemd would start, with the settings in the unit's file."""
-        lines = self.here((ROOT / "deploy" / unit).read_text("utf-8"))
+        """What systemd would start, with the settings in the unit's file, and the socket that it names."""
+        lines = self.here((ROOT / "deploy" / unit).read_text("utf-8").replace("%i", "1"))
         said = dict(re.findall(r"^(\w+)=(.*)$", lines, re.M))
         folder, settings = said["WorkingDirectory"], said["EnvironmentFile"]
         start = f"set -a; . {settings}; cd {folder}; exec {said['ExecStart']}"
-        return ["env", "-i", "PATH=/usr/bin:/bin", "sh", "-ec", start]
+        command = ["sh", "-ec", start]
+        if "Sockets" in said:
+            variable = said["Environment"].partition("=")[0]
+            listen = [f"--listen=127.0.0.1:{self.web_port}", f"--setenv={variable}"]
+            command = ["systemd-socket-activate", *listen, *command]
+        return ["env", "-i", "PATH=/usr/bin:/bin", said["Environment"], *command]
+
+    def looked_up(self) -> int:
+        """How many look-ups `/metrics` of the web server tells of."""
+        told = requests.get(f"http://127.0.0.1:{self.web_port}/metrics", timeout=60).text
+        counts = re.findall(
+            r'^connector_upstream_call_seconds_count\{.*"look_up".*\} (.*)$', told, re.M
+        )
+        return sum(map(round, map(float, counts)))
 
     def caddy(self) -> list[str]:
         """Caddy with the guide's file; on any port, and with nothing put into the system's trust."""
@@ -102,19 +120,22 @@ def log_folder(machine: Machine, name: str) -> Path:
 
 
 def test_one_small_server_answers_over_tls(machine: Machine) -> None:
-    """Every block that needs neither systemd nor a package, in order, and the units' own commands."""
+    """Every block that needs neither systemd nor a package, in order, and the units' own commands.
+
+    What the worker does is counted where the web server tells it.
+    """
     settings, prepare, tls, first = BLOCKS
     machine.run(settings)
     kept = machine.root / "etc/connector.env"
     assert kept.stat().st_mode & 0o777 == 0o600
     with kept.open("a") as file:
-        file.write(f"PORT={machine.web_port}\nWEB_WORKERS=1\n")
+        file.write("WEB_WORKERS=1\n")
     told = machine.run(prepare)
     assert "Errors" not in told
     assert "No worker is alive" in told
     machine.run(tls)
     with ExitStack() as running:
-        for unit in ("connector.service", "connector-worker.service"):
+        for unit in ("connector@.service", "connector-worker@.service"):
             command, folder = machine.service(unit), log_folder(machine, unit)
             running.enter_context(child(command, folder, ready=lambda: True))
         folder = log_folder(machine, "caddy")
@@ -122,6 +143,13 @@ def test_one_small_server_answers_over_tls(machine: Machine) -> None:
         running.enter_context(child(machine.caddy(), folder, ready=lambda: machine.says(ready)))
         row = json.loads(machine.run(first))
         assert (row["handle"], row["request_source"]) == ("stoolpresidente", "ZAPIER")
+        requests.post(
+            f"http://127.0.0.1:{machine.web_port}/api/actions/get_profiles",
+            json={"handles": [f"p{number}" for number in range(BATCH)]},
+            headers={"X-API-Key": TEST_KEY},
+            timeout=60,
+        ).raise_for_status()
+        until(lambda: machine.looked_up() == 1 + BATCH)
         again = machine.run("connector check")
         assert "A worker is alive." in again
         assert "can read" not in again

@@ -72,8 +72,7 @@ def test_processes_count_together_and_restarts_lose_nothing(
         TMPDIR=str(tmp_path),
     ) as server:
         for _ in range(3):
-            before = set(server.processes())
-            assert len(before) == 3
+            before = until(lambda: len(there := set(server.processes())) == 3 and there)
             look_up(server, 4)
             found = scrape(server.url)
             for pid in before - {server.process.pid}:

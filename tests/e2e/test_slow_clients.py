@@ -6,7 +6,6 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import pytest
 import requests
@@ -16,6 +15,8 @@ from tests.running import Server, running_server
 
 THREADS = 4
 CLIENTS = 12
+# Of servers that two tests share.
+pytestmark = pytest.mark.xdist_group("slow clients")
 # What gunicorn gives each of these is but seconds.
 MANY = {"silent": 60, "leaving": 60}
 _POST = (
@@ -33,11 +34,13 @@ SLOW = {
 }
 
 
-@pytest.fixture(params=["gthread", "gevent"])
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
+@pytest.fixture(scope="module", params=["gthread", "gevent"])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     """One with fewer threads than there are slow clients."""
     settings = {"WEB_WORKER_CLASS": request.param, "WEB_THREADS": str(THREADS)}
-    with running_server(tmp_path, **settings) as running:
+    with running_server(tmp_path_factory.mktemp(request.param), **settings) as running:
         yield running
 
 

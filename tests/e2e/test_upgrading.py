@@ -1,4 +1,4 @@
-"""A new version beside the old one, on one database and one port: nobody notices. See docs/operating.md."""
+"""A new version beside the old one, on one database and one port: nobody notices. See docs/deploy.md."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ import pytest
 import requests
 
 from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
-from tests.e2e.test_backup import CREDITS, Receiver, asked, load
+from connector.config import Settings, SettingsError
+from connector.databases import migrate_database
+from profile_api.keys import TEST_KEY
+from tests.e2e.test_backup import Receiver, asked, load
 from tests.running import ROOT, clean_environment, fake_upstream, until
 
 NEXT = "99.0.0"
 # As systemd is told to start the web server.
 (WEB,) = re.findall(
-    r"^ExecStart=.* -m (gunicorn .*)$", (ROOT / "docs/operating.md").read_text("utf-8"), re.M
+    r"^ExecStart=.*/bin/(.*)$", (ROOT / "deploy/connector@.service").read_text("utf-8"), re.M
 )
 PARTS = ("app.py", "gunicorn.conf.py", "connector", "profile_api", "schemas", "wire")
 # What systemd does for a service with a socket: the descriptor is number 3, and the process is told so.
@@ -46,23 +49,12 @@ def upgrade():
 
 
 class Release:
-    """One version of the product in a folder of its own."""
+    """One version of the product, and what it is started with."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], log: Path) -> None:
         self.folder = folder
         self.environment = environment
-        for part in PARTS:
-            copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
-            folder.mkdir(exist_ok=True)
-            copy(ROOT / part, folder / part)
-
-    def become_next(self) -> None:
-        """Another version number, and another migration."""
-        before = CONNECTOR_TABLES.newest()
-        revision = f"{int(before) + 1:04}"
-        script = self.folder / f"connector/adapters/store/migrations/versions/{revision}_added.py"
-        script.write_text(ADDED.format(revision=revision, before=before))
-        (self.folder / "connector/__init__.py").write_text(f'__version__ = "{NEXT}"\n')
+        self.log = log
 
     def start(
         self, *command: str, listener: socket.socket | None = None
@@ -72,7 +64,7 @@ class Release:
         if listener:
             handed = (listener.fileno(),)
             words = ["-c", ACTIVATED, str(listener.fileno()), *words]
-        with (self.folder / f"{command[0]}.log").open("ab") as output:
+        with self.log.open("ab") as output:
             return subprocess.Popen(
                 [sys.executable, *words],
                 cwd=self.folder,
@@ -82,15 +74,28 @@ class Release:
                 stderr=subprocess.STDOUT,
             )
 
-    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+    def migrate(self) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", *command],
+            [sys.executable, "-m", "connector", "migrate"],
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
             text=True,
             check=False,
         )
+
+
+def make_next(folder: Path) -> None:
+    """A copy of this version with another number, and another migration."""
+    folder.mkdir()
+    for part in PARTS:
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        copy(ROOT / part, folder / part)
+    before = CONNECTOR_TABLES.newest()
+    revision = f"{int(before) + 1:04}"
+    script = folder / f"connector/adapters/store/migrations/versions/{revision}_added.py"
+    script.write_text(ADDED.format(revision=revision, before=before))
+    (folder / "connector/__init__.py").write_text(f'__version__ = "{NEXT}"\n')
 
 
 class Systemd:
@@ -139,46 +144,49 @@ def version_at(url: str) -> str:
     return str(requests.get(f"{url}/openapi.json", timeout=60).json()["info"]["version"])
 
 
-def test_upgrade_under_load_drops_nothing(
+def test_upgrade_and_restart_under_load_drop_nothing(
     tmp_path: Path, systemd: Systemd, started: list[subprocess.Popen[bytes]]
 ) -> None:
     """Migrate, start the new version on the same socket, stop the old one: each request is answered.
 
-    In between both run on the migrated database; jobs and deliveries go on with either.
+    In between both run on the migrated database; jobs and deliveries go on with either. Where a web
+    server just starts again, as for new settings, who calls meanwhile waits for it.
     """
     database = tmp_path / "connector.db"
-    environment = systemd.environment | clean_environment(
-        DATABASE_URL=f"sqlite:///{database}",
-        CONNECTOR_ALLOW_LOCAL_CALLBACKS="true",
-        WEB_WORKERS="1",
-    )
-    old, new = (Release(tmp_path / name, environment) for name in ("old", "new"))
-    new.become_next()
-    assert old.run("connector", "migrate").returncode == 0
-    made = old.run("connector", "keys", "create", "--name", "x", "--credits", str(CREDITS))
+    settings = {"DATABASE_URL": f"sqlite:///{database}", "CONNECTOR_ALLOW_LOCAL_CALLBACKS": "true"}
+    environment = systemd.environment | clean_environment(**settings, WEB_WORKERS="1")
+    make_next(tmp_path / "new")
+    old = Release(ROOT, environment, tmp_path / "old.log")
+    new = Release(tmp_path / "new", environment, tmp_path / "new.log")
+    migrate_database(Settings.from_env(settings))
+
+    def serve(release: Release) -> subprocess.Popen[bytes]:
+        started.append(release.start(*WEB.split(), listener=systemd.listener))
+        systemd.wait_until_ready()
+        return started[-1]
+
     with fake_upstream() as running:
         receiver = Receiver(running)
-        web = old.start(*WEB.split(), listener=systemd.listener)
-        worker = old.start("connector", "work")
-        started += [web, worker]
-        systemd.wait_until_ready()
-        with load(systemd.url, made.stdout.strip(), receiver.url):
+        web = serve(old)
+        started.append(worker := old.start("connector", "work"))
+        with load(systemd.url, TEST_KEY, receiver.url):
             until(lambda: receiver.ids)
             assert version_at(systemd.url) != NEXT
-            assert new.run("connector", "migrate").returncode == 0
+            assert new.migrate().returncode == 0
             assert requests.get(f"{systemd.url}/readyz", timeout=60).status_code == 200
-            refused = old.run("connector", "migrate")
-            assert "was migrated by a newer version" in refused.stderr
-            started.append(new.start(*WEB.split(), listener=systemd.listener))
-            systemd.wait_until_ready()
-            started.append(new.start("connector", "work"))
+            with pytest.raises(SettingsError, match="was migrated by a newer version"):
+                migrate_database(Settings.from_env(settings))
+            next_web = serve(new)
+            started.append(next_worker := new.start("connector", "work"))
             stop(web)
             stop(worker)
             assert version_at(systemd.url) == NEXT
+            stop(next_web)
+            next_web = serve(new)
             told = len(receiver.ids)
             until(lambda: len(receiver.ids) > told)
         until(lambda: asked(database, "SELECT 1 FROM jobs WHERE ended_at IS NULL") == [])
         until(lambda: asked(database, "SELECT 1 FROM deliveries WHERE state = 'pending'") == [])
-        for process in started[2:]:
-            stop(process)
+        stop(next_web)
+        stop(next_worker)
     assert sorted(set(receiver.ids)) == sorted(receiver.ids)
