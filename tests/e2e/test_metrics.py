@@ -72,8 +72,8 @@ def test_processes_count_together_and_restarts_lose_nothing(
         TMPDIR=str(tmp_path),
     ) as server:
         for _ in range(3):
-            before = set(server.processes())
-            assert len(before) == 3
+            # gunicorn starts one after the other.
+            before = until(lambda: len(now := set(server.processes())) == 3 and now)
             look_up(server, 4)
             found = scrape(server.url)
             for pid in before - {server.process.pid}:
