@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any, Final
 
 from prometheus_client import (
@@ -44,16 +45,16 @@ class Metrics:
         # Moments at which processes began counting: of no use, and as many series again.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # there
         self._registry = CollectorRegistry()
-        self._counters = {
-            m: Counter(m.name, m.help, m.labels, registry=self._registry)
-            for m in METRICS
-            if m.kind == "counter"
-        }
-        self._histograms = {
-            m: Histogram(m.name, m.help, m.labels, registry=self._registry, buckets=BUCKETS)
-            for m in METRICS
-            if m.kind == "histogram"
-        }
+        self._metrics: dict[Metric, Any] = {}
+        for m in METRICS:
+            if m.kind == "counter":
+                self._metrics[m] = Counter(m.name, m.help, m.labels, registry=self._registry)
+            if m.kind == "histogram":
+                self._metrics[m] = Histogram(
+                    m.name, m.help, m.labels, registry=self._registry, buckets=BUCKETS
+                )
+        # The library's own look-up takes longer than to count.
+        self._labelled = cache(lambda metric, labels: self._metrics[metric].labels(*labels))
 
     @property
     def shared(self) -> bool:
@@ -63,7 +64,7 @@ class Metrics:
     def count(self, metric: Metric, *labels: str) -> None:
         """Counts one."""
         with suppress(OSError):  # no room, which a request is not to fail of
-            self._counters[metric].labels(*labels).inc()
+            self._labelled(metric, labels).inc()
 
     @contextmanager
     def timed(
@@ -83,7 +84,7 @@ class Metrics:
         finally:
             seconds = time.perf_counter() - began
             with suppress(OSError):  # as above
-                self._histograms[metric].labels(*timed.labels_of(metric)).observe(seconds)
+                self._labelled(metric, timed.labels_of(metric)).observe(seconds)
 
     def text(self, known: Callable[[], Iterable[Reading]] | None = None) -> bytes:
         """All of it as text, with what `known` reads; that a database fails is told, and fails nothing."""

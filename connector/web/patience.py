@@ -48,16 +48,13 @@ class _Wait:
 
     def through(self, sock: Any, act: Callable[[], T]) -> T:
         """What `act` answers, which sends or receives something. Raises `TimeoutError`."""
-        if self.began is None:
-            return act()
-        before = sock.gettimeout()
-        sock.settimeout(_LOOK_SECONDS)
-        try:
-            while not self._is_over(self.began):
-                with suppress(TimeoutError):
-                    return act()
-        finally:
-            sock.settimeout(before)
+        # Set once and left so, as each change is a call of the system.
+        wanted = None if self.began is None else _LOOK_SECONDS
+        if sock.gettimeout() != wanted:
+            sock.settimeout(wanted)
+        while self.began is None or not self._is_over(self.began):
+            with suppress(TimeoutError):
+                return act()
         raise TimeoutError
 
     def _is_over(self, began: float) -> bool:
