@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
+import time
 from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 import requests
 
@@ -13,8 +17,14 @@ from connector.adapters.clock import SystemClock
 from connector.adapters.measured import Measure
 from connector.adapters.metrics import CONTENT_TYPE, Metrics
 from connector.adapters.profiles import ProfileClient
-from connector.config import Settings, SettingsError
+from connector.config import Settings
 from connector.web.metrics import Scrape, metrics_app
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+log = logging.getLogger(__name__)
+RETRY_SECONDS: Final = 2.0
 
 
 def start_reports(settings: Settings) -> None:
@@ -49,19 +59,33 @@ def client(settings: Settings, address: str, session: requests.Session) -> Profi
 
 
 def answer_scrapes(settings: Settings, port: int, metrics: Metrics) -> None:
-    """Answers `/metrics` beside the worker until the process ends."""
+    """Answers `/metrics` beside the worker until the process ends, as soon as the port is free."""
+    serve = partial(_serve, settings, port, metrics_app(scrape(settings, metrics.text)))
+    threading.Thread(target=serve, name="metrics", daemon=True).start()
+
+
+def _serve(settings: Settings, port: int, application: Flask) -> None:
     # Here, as no web server of ours needs it. It writes a line for each request.
     from werkzeug.serving import make_server
 
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    application = metrics_app(scrape(settings, metrics.text))
+    told = False
+    # At an upgrade the version before has it still: work is not to wait for that.
+    while not (listener := _listener(settings, port)):
+        if not told:
+            log.warning("metrics are answered once port %d can be had", port)
+        told = True
+        time.sleep(RETRY_SECONDS)
+    host, fd = settings.host, listener.fileno()
+    make_server(host, port, application, threaded=True, fd=fd).serve_forever()
+
+
+def _listener(settings: Settings, port: int) -> socket.socket | None:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        server = make_server(settings.host, port, application, threaded=True)
-    except (OSError, SystemExit) as exc:
-        raise SettingsError(
-            f"The setting WORKER_METRICS_PORT is wrong: can't listen on {settings.host}, port {port}."
-        ) from exc
-    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
+        return socket.create_server((settings.host, port), family=family)
+    except OSError:
+        return None
 
 
 def scrape(settings: Settings, text: Callable[[], bytes]) -> Scrape:

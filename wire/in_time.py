@@ -37,10 +37,11 @@ class InTime(Generic[T]):
             if known and (not known.done() or now - self._asked_at < self._fresh_seconds):
                 return known
             answer: Future[T] = Future()
+            # A daemon: it must not hold up the end of the process either.
+            threading.Thread(target=self._run, args=(answer,), daemon=True).start()
+            # Once it runs: where there are too many threads, nobody is to wait for one that never did.
             self._answer, self._asked_at = answer, now
-        # A daemon: it must not hold up the end of the process either.
-        threading.Thread(target=self._run, args=(answer,), daemon=True).start()
-        return answer
+            return answer
 
     def _run(self, answer: Future[T]) -> None:
         try:

@@ -17,6 +17,9 @@ from typing import Final
 
 # As prometheus_client calls it.
 VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
+_FILES: Final = ("counter", "histogram")
+# More than all labels of ours need: a thousand values a file.
+_FILE_BYTES: Final = 256 * 1024
 
 
 def make_shared_folder() -> str:
@@ -42,7 +45,7 @@ class Place:
         self._file = -1
 
     def __call__(self) -> int:
-        """The number; another one after a fork."""
+        """The number; another one after a fork. Raises `OSError` where its files find no room."""
         if self._pid != os.getpid():
             self._take()
         return self._number
@@ -51,6 +54,7 @@ class Place:
         if self._file >= 0:
             # What was inherited: closed here, it stays locked where it came from.
             os.close(self._file)
+            self._file = -1
         for number in count():
             path = os.path.join(self._folder, f"place_{number}.lock")
             file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -59,5 +63,19 @@ class Place:
             except BlockingIOError:
                 os.close(file)
                 continue
+            try:
+                self._make_room(number)
+            except OSError:
+                os.close(file)
+                raise
             self._pid, self._number, self._file = os.getpid(), number, file
             return
+
+    def _make_room(self, number: int) -> None:
+        """Writes the files whole: a mapped one that finds the disk full later is SIGBUS for the process."""
+        for kind in _FILES:
+            path = os.path.join(self._folder, f"{kind}_{number}.db")
+            if not os.path.exists(path):
+                with open(f"{path}.new", "wb") as file:
+                    file.write(bytes(_FILE_BYTES))
+                os.replace(f"{path}.new", path)

@@ -20,5 +20,6 @@ class MemoryCounts:
         with self._lock:
             if minute != self._minute:
                 self._minute, self._counted = minute, Counter()
-            self._counted.update(names)
+            for name in names:
+                self._counted[name] += 1
             return [self._counted[name] for name in names]

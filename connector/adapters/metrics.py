@@ -6,7 +6,8 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any, Final
 
 from prometheus_client import (
@@ -36,20 +37,24 @@ class Metrics:
         self._folder = os.environ.get(VARIABLE)
         if self._folder:
             place = Place(self._folder)
-            values.ValueClass = values.MultiProcessValue(process_identifier=place)  # type: ignore[no-untyped-call]  # there
+            try:
+                values.ValueClass = values.MultiProcessValue(process_identifier=place)  # type: ignore[no-untyped-call]  # there
+            except OSError as exc:
+                log.warning("each process counts alone, as TMPDIR has no room (%s)", exc.strerror)
+                self._folder, values.ValueClass = None, values.MutexValue
         # Moments at which processes began counting: of no use, and as many series again.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # there
         self._registry = CollectorRegistry()
-        self._counters = {
-            m: Counter(m.name, m.help, m.labels, registry=self._registry)
-            for m in METRICS
-            if m.kind == "counter"
-        }
-        self._histograms = {
-            m: Histogram(m.name, m.help, m.labels, registry=self._registry, buckets=BUCKETS)
-            for m in METRICS
-            if m.kind == "histogram"
-        }
+        self._metrics: dict[Metric, Any] = {}
+        for m in METRICS:
+            if m.kind == "counter":
+                self._metrics[m] = Counter(m.name, m.help, m.labels, registry=self._registry)
+            if m.kind == "histogram":
+                self._metrics[m] = Histogram(
+                    m.name, m.help, m.labels, registry=self._registry, buckets=BUCKETS
+                )
+        # The library's own look-up takes longer than to count.
+        self._labelled = cache(lambda metric, labels: self._metrics[metric].labels(*labels))
 
     @property
     def shared(self) -> bool:
@@ -58,7 +63,8 @@ class Metrics:
 
     def count(self, metric: Metric, *labels: str) -> None:
         """Counts one."""
-        self._counters[metric].labels(*labels).inc()
+        with suppress(OSError):  # no room, which a request is not to fail of
+            self._labelled(metric, labels).inc()
 
     @contextmanager
     def timed(
@@ -77,7 +83,8 @@ class Metrics:
             raise
         finally:
             seconds = time.perf_counter() - began
-            self._histograms[metric].labels(*timed.labels_of(metric)).observe(seconds)
+            with suppress(OSError):  # as above
+                self._labelled(metric, timed.labels_of(metric)).observe(seconds)
 
     def text(self, known: Callable[[], Iterable[Reading]] | None = None) -> bytes:
         """All of it as text, with what `known` reads; that a database fails is told, and fails nothing."""

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Final
 
-from redis import Redis
+from redis import BlockingConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 # After a failure Redis is left alone for so long: a request is not to wait for what is gone.
 QUIET_SECONDS: Final = 10.0
 _TIMEOUT_SECONDS: Final = 0.5
+# Each is busy for less than a millisecond.
+_CONNECTIONS: Final = 20
 # A minute, and another for clocks that differ.
 _KEPT_SECONDS: Final = 120
 
@@ -27,28 +29,33 @@ class RedisCounts:
 
     def __init__(self, url: str, clock: Clock) -> None:
         # One more attempt at once, as a connection may have been closed while it was idle.
-        options: dict[str, Any] = {"retry": Retry(NoBackoff(), 1), "max_connections": 100}
-        options |= dict.fromkeys(("socket_timeout", "socket_connect_timeout"), _TIMEOUT_SECONDS)
-        self._redis = Redis.from_url(url, **options)
+        options: dict[str, Any] = {"retry": Retry(NoBackoff(), 1), "max_connections": _CONNECTIONS}
+        # A crowd waits for a connection, rather than to count alone.
+        waits = ("timeout", "socket_timeout", "socket_connect_timeout")
+        options |= dict.fromkeys(waits, _TIMEOUT_SECONDS)
+        self._redis = Redis.from_pool(BlockingConnectionPool.from_url(url, **options))
         self._clock = clock
         self._alone = MemoryCounts()
         self._quiet_until: float | None = None
 
     def count(self, names: Sequence[str], minute: int) -> list[int]:
         """As `MemoryCounts` does."""
-        quiet_until = self._quiet_until
-        if quiet_until and self._clock.monotonic() < quiet_until:
-            return self._alone.count(names, minute)
+        now, quiet_until = self._clock.monotonic(), self._quiet_until
+        if quiet_until:
+            if now < quiet_until:
+                return self._alone.count(names, minute)
+            # One finds out for all.
+            self._quiet_until = now + QUIET_SECONDS
         try:
             counted = self._asked(names, minute)
         except (RedisError, OSError) as exc:
-            self._quiet_until = self._clock.monotonic() + QUIET_SECONDS
-            if not quiet_until:
+            known, self._quiet_until = self._quiet_until, self._clock.monotonic() + QUIET_SECONDS
+            if not known:
                 # Not the text, which may hold whatever the server said.
                 log.warning("limits count in each process alone (%s)", type(exc).__name__)
             return self._alone.count(names, minute)
-        self._quiet_until = None
         if quiet_until:
+            self._quiet_until = None
             log.warning("limits count in all processes again")
         return counted
 

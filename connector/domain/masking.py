@@ -61,6 +61,7 @@ def masked_line(text: str) -> str:
 
 # Routes, names and sentences come again and again; to search each for secrets costs more than the rest.
 _SHORT: Final = 64
+_PLAIN: Final = (int, float)
 _masked_short: Final = lru_cache(maxsize=1024)(masked_line)
 
 
@@ -68,7 +69,7 @@ def redacted(value: Any) -> Any:
     """`value` as JSON can say it, without secrets: by their looks, and by the names that they go by."""
     if isinstance(value, str):
         return _masked_short(value) if len(value) <= _SHORT else masked_line(value)
-    if value is None or isinstance(value, int | float):
+    if value is None or isinstance(value, _PLAIN):
         return value
     if isinstance(value, Mapping):
         return {

@@ -48,20 +48,17 @@ class _Wait:
 
     def through(self, sock: Any, act: Callable[[], T]) -> T:
         """What `act` answers, which sends or receives something. Raises `TimeoutError`."""
-        before = sock.gettimeout()
-        sock.settimeout(_LOOK_SECONDS)
-        try:
-            while not self._is_over():
-                with suppress(TimeoutError):
-                    return act()
-        finally:
-            sock.settimeout(before)
+        # Set once and left so, as each change is a call of the system.
+        wanted = None if self.began is None else _LOOK_SECONDS
+        if sock.gettimeout() != wanted:
+            sock.settimeout(wanted)
+        while self.began is None or not self._is_over(self.began):
+            with suppress(TimeoutError):
+                return act()
         raise TimeoutError
 
-    def _is_over(self) -> bool:
-        if self.began is None:
-            return False
-        waited = time.monotonic() - self.began
+    def _is_over(self, began: float) -> bool:
+        waited = time.monotonic() - began
         return waited > self._seconds or (waited > PRESSED_SECONDS and self._pressed())
 
 
@@ -83,8 +80,10 @@ class _Parser(RequestParser):  # type: ignore[misc]  # as above
 
     def __next__(self) -> Any:
         """The next request, once its head is there; its body has a time of its own."""
-        # Between requests a connection is idle for as long as the worker keeps it.
-        began = None if self.req_count else time.monotonic()
+        # Between requests a connection is idle for as long as the worker keeps it, unless half of the
+        # next one came with the last.
+        is_idle = self.req_count and not self.unreader.buf.getvalue()
+        began = None if is_idle else time.monotonic()
         self.unreader.wait = _Wait(HEAD_SECONDS, self._pressed, began)
         try:
             request = super().__next__()

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
+import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from connector.adapters.metrics import Metrics
+from connector.config import Settings
+from connector.observing import answer_scrapes
 from connector.web.metrics import Scrape, metrics_app
 from tests.running import (
     ROOT,
@@ -72,7 +78,8 @@ def test_processes_count_together_and_restarts_lose_nothing(
         TMPDIR=str(tmp_path),
     ) as server:
         for _ in range(3):
-            before = until(lambda: len(there := set(server.processes())) == 3 and there)
+            # gunicorn starts one after the other.
+            before = until(lambda: len(now := set(server.processes())) == 3 and now)
             look_up(server, 4)
             found = scrape(server.url)
             for pid in before - {server.process.pid}:
@@ -167,3 +174,21 @@ def test_worker_on_a_machine_of_its_own_is_scraped_there(
         finally:
             worker.terminate()
             assert worker.wait(60) == 0
+
+
+def test_worker_whose_port_another_still_has_works_and_answers_later(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As at an upgrade, where the new version starts before the old one stops."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/metrics"
+    with socket.create_server(("127.0.0.1", port)):
+        answer_scrapes(Settings(), port, Metrics())
+        until(lambda: caplog.messages)
+
+    def answered() -> bool:
+        with suppress(requests.ConnectionError):
+            return requests.get(url, timeout=60).ok
+        return False
+
+    until(answered)

@@ -26,6 +26,7 @@ _POST = (
 SLOW = {
     "silent": b"",
     "head": b"GET /zapier/me HTTP/1.1\r\nHost: x\r\nX-A: ",
+    "next head": b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET ",
     "body": _POST + b"Content-Length: 900000\r\n\r\n{",
     "chunks": _POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1000\r\n",
     # More than the kernel takes for a client that reads nothing.
@@ -57,6 +58,9 @@ def connected(server: Server, sent: bytes) -> socket.socket:
 def slow_clients(server: Server, kind: str) -> Iterator[list[socket.socket]]:
     """Clients that go on for as long as they may, a byte at a time where they have begun to send."""
     clients = [connected(server, SLOW[kind]) for _ in range(MANY.get(kind, CLIENTS))]
+    if kind == "next head":
+        # Now nothing is left but the half of one.
+        assert all(client.recv(65536) for client in clients)
     over = threading.Event()
 
     def trickle() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -139,6 +141,20 @@ def test_processes_count_together_in_redis_and_no_key_is_in_it(
     assert statuses(other, headers={"X-API-Key": KEY}, times=2) == [200, 429]
     assert redis.ask("DBSIZE") == ":1"
     assert redis.ask("EXISTS", f"connector:rate:29454480:key:{KEY}") == ":0"
+
+
+def test_a_crowd_is_counted_together(redis: Redis, shared: Shared) -> None:
+    """However many ask at the same moment: they wait for one of a few connections."""
+    redis.wipe()
+    counts, together = shared(redis.url, Clock0()), threading.Barrier(300)
+    with ThreadPoolExecutor(together.parties) as crowd:
+
+        def count(_number: int) -> int:
+            together.wait()
+            return counts.count(["key:one"], 1)[0]
+
+        counted = sorted(crowd.map(count, range(together.parties)))
+    assert counted == [*range(1, together.parties + 1)]
 
 
 def test_requests_are_answered_while_redis_is_gone(
