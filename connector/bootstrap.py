@@ -50,6 +50,7 @@ from profile_api.services.samples import DOCUMENTED, SAMPLE_HANDLES
 from profile_api.store import Store
 from schemas.catalog import CATALOG, Catalog
 from wire.body import whole_bodies
+from wire.heaps import share_heaps
 from wire.http import new_session
 from wire.in_time import InTime
 
@@ -68,6 +69,7 @@ _FRESH_SECONDS = 10.0
 def build(environ: Mapping[str, str]) -> WSGIApplication:
     """The whole product as one WSGI application: the connector and, unless turned off, the endpoint."""
     settings = Settings.from_env(environ)
+    share_heaps()
     start_log(settings.log_level)
     session = new_session(pool_size=settings.web_lookups)
     engine = open_database(settings)
@@ -131,6 +133,7 @@ def checked(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
 
 def make_worker(settings: Settings) -> Worker:
     """A worker on this database, in front of the same upstream as the connector."""
+    share_heaps()
     start_log(settings.log_level)
     start_reports(settings)
     metrics = Metrics()
