@@ -16,6 +16,9 @@ _SHAPES = bytes.maketrans(b"123456789[: \t\r\n-", b"000000000,,,,,,,")
 _LONG_INTEGER = b"," + b"0" * 19
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
+SPACE = b" \t\r\n"
+"""What JSON takes for space; Python's own idea of it holds more."""
+
 
 def parse_json(text: bytes) -> Any:
     """The JSON value in UTF-8 `text`.

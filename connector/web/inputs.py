@@ -13,7 +13,7 @@ from werkzeug.exceptions import BadRequest
 
 from connector.domain.errors import InvalidApiKey, InvalidInput
 from schemas.fields import Items
-from wire.json_text import parse_json
+from wire.json_text import SPACE, parse_json
 
 _KEY = re.compile(r"[\x21-\x7e]{1,512}")
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
@@ -80,7 +80,7 @@ def _body(request: Request, schema: Schema) -> dict[str, Any]:
     if request.mimetype in _FORMS:
         return _flat(_form(request), schema)
     text = request.get_data()
-    if not text.strip():
+    if not text.strip(SPACE):
         return {}
     try:
         value = parse_json(text)

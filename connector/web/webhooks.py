@@ -18,7 +18,7 @@ from connector.web.inputs import load_input
 from connector.web.limits import pass_on
 from connector.web.lists import listed
 from schemas.webhooks import Accepted, RotateInput, WebhookInput
-from wire.json_text import parse_json
+from wire.json_text import SPACE, parse_json
 
 _METHODS: Final = ["GET", "POST"]
 _FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
@@ -163,7 +163,7 @@ def _body() -> Any:
         try:
             return parse_json(raw)
         except ValueError as exc:
-            if is_json and raw.strip():
+            if is_json and raw.strip(SPACE):
                 raise InvalidInput("The request body is not valid JSON.") from exc
     if request.mimetype in _FORMS:
         # A part without a name is no field; werkzeug calls it None.

@@ -152,6 +152,7 @@ def test_bad_key_is_told_from_an_empty_account(server: Server, platform: str) ->
         (b'{"handle": ["a"]}', "handle: "),
         (b'{"handle": true}', "handle: "),
         (b'{"handle": " @ "}', "The handle is empty."),
+        (b"\x0c", "The request body is not valid JSON."),
         (b'{"handle": "a b"}', "The handle holds white space"),
         (b'{"handle": "\\ud800"}', None),
         (b'{"handle": "https://vm.tiktok.com/ZM123/"}', "Short links hide the name."),

@@ -80,8 +80,8 @@ def is_one_of_three(path: str) -> bool:
 
 # Whether it is of those, and how far it is tried then.
 DEPTHS = {
-    False: ("--phases", "examples,coverage,fuzzing", "--max-examples", "15"),
-    True: ("--phases", "examples,fuzzing", "--max-examples", "5"),
+    False: ("--phases", "examples,coverage,fuzzing", "--max-examples", "8"),
+    True: ("--phases", "examples,fuzzing", "--max-examples", "3"),
 }
 
 
@@ -117,7 +117,7 @@ def test_what_fits_is_accepted(server: Server, tmp_path: Path, alike: bool) -> N
     for operation in narrowed["paths"]["/webhooks/{token}"].values():
         operation["parameters"][0]["schema"] = known
     narrowed = part_of(narrowed, alike=alike)
-    mode = ("--mode", "positive", "--checks", "all", "--max-examples", "5" if alike else "15")
+    mode = ("--mode", "positive", "--checks", "all", "--max-examples", "3" if alike else "8")
     run = schemathesis(server, narrowed, tmp_path, *DEPTHS[alike][:2], *mode)
     check_nothing_found(run, narrowed, cases=100 if alike else 300)
 

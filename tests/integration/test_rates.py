@@ -146,7 +146,7 @@ def test_processes_count_together_in_redis_and_no_key_is_in_it(
 def test_a_crowd_is_counted_together(redis: Redis, shared: Shared) -> None:
     """However many ask at the same moment: they wait for one of a few connections."""
     redis.wipe()
-    counts, together = shared(redis.url, Clock0()), threading.Barrier(300)
+    counts, together = shared(redis.url, Clock0()), threading.Barrier(120)
     with ThreadPoolExecutor(together.parties) as crowd:
 
         def count(_number: int) -> int:
