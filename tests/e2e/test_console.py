@@ -225,7 +225,7 @@ def test_delivery_that_failed_is_replayed(
     for name in ("stoolpresidente", "replayed"):
         receiver.answers(name, refused)
     console.go("/subscriptions")
-    page.get_by_text("Subscribe an address").click()
+    page.get_by_text("Subscribe an address", exact=True).click()
     page.get_by_label("Trigger").select_option("new_video")
     page.get_by_label("Target URL").fill(f"{receiver.url}/hooks/a-secret-path")
     page.get_by_label("Handles").fill("replayed")
