@@ -100,9 +100,7 @@ def _sample_data(settings: Settings, _facts: Facts) -> Iterator[Finding]:
 
 
 def _public_address(settings: Settings, _facts: Facts) -> Iterator[Finding]:
-    if settings.connector_base_url:
-        return
-    if settings.is_live:
+    if settings.is_live and not settings.connector_base_url:
         yield Finding(
             Level.WARNING,
             "CONNECTOR_BASE_URL is empty, so addresses of webhooks begin with whatever host a request"
