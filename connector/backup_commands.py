@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from connector import databases
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.config import Settings, SettingsError
-from connector.watching import check_keys_open
+from connector.outside import check_keys_open
 from wire.database import open_engine
 from wire.whole_files import (
     InUse,

@@ -30,6 +30,7 @@ from connector.facts import gather
 from connector.findings import Finding, findings
 from connector.log import start_log
 from connector.observing import answer_scrapes, client, measure_of, scrape, start_reports
+from connector.outside import real_outside
 from connector.services.account import describe_account
 from connector.services.handlers import BATCHES, LOOK_UPS, SUBSCRIPTIONS, USAGE, WEBHOOKS, Handlers
 from connector.services.history import BATCH
@@ -137,9 +138,7 @@ def make_worker(settings: Settings) -> Worker:
     start_log(settings.log_level)
     start_reports(settings)
     metrics = Metrics()
-    watching = open_watching(settings, measure_of(settings, metrics))
-    forget = partial(Store(watching.engine).forget_requests, limit=BATCH)
-    worker = watching.worker(settings.worker_threads, forget_elsewhere=forget)
+    worker = open_watching(settings, measure_of(settings, metrics)).worker()
     # Else the web server beside it answers for both.
     if settings.worker_metrics_port and not metrics.shared:
         answer_scrapes(settings, settings.worker_metrics_port, metrics)
@@ -155,8 +154,19 @@ def open_watching(settings: Settings, measure: Measure | None = None) -> Watchin
     address = settings.profile_api_url or _EMBEDDED_HOST
     if not settings.profile_api_url:
         session.mount(_EMBEDDED_HOST, WSGIAdapter(_endpoint(settings, engine, session)))
-    profiles = client(settings, address, session)
-    return Watching(settings, engine, profiles, measure or Metrics())
+    return _watching(settings, session, engine, address, measure or Metrics())
+
+
+def _watching(
+    settings: Settings,
+    session: requests.Session,
+    engine: Engine,
+    profile_api_url: str,
+    measure: Measure,
+) -> Watching:
+    profiles = client(settings, profile_api_url, session)
+    forget = partial(Store(engine).forget_requests, limit=BATCH)
+    return Watching(settings, engine, real_outside(settings, profiles, measure, forget))
 
 
 def delivery_store(settings: Settings) -> Deliveries:
@@ -216,8 +226,7 @@ def _connector(
     measure: Measure,
 ) -> WSGIApplication:
     clock = SystemClock()
-    profiles = client(settings, profile_api_url, session)
-    watching = Watching(settings, engine, profiles, measure)
+    watching = _watching(settings, session, engine, profile_api_url, measure)
     known = InTime(watching.standing.read, seconds=_CHECK_SECONDS, fresh_seconds=_FRESH_SECONDS)
     use_cases = UseCases(
         handlers={

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
 from connector.adapters.store.tables import Base as ConnectorBase
 from connector.config import Settings, SettingsError
-from connector.watching import check_keys_open
+from connector.outside import check_keys_open
 from profile_api.migrate import MIGRATIONS as ENDPOINT_TABLES
 from profile_api.tables import Base as EndpointBase
 from wire.copying import NotEmpty, copy_rows

@@ -23,7 +23,7 @@ from connector.adapters.store.workers import Workers
 from connector.config import Settings, SettingsError
 from connector.domain.ports import Clock
 from connector.findings import Facts
-from connector.watching import check_keys_open
+from connector.outside import check_keys_open
 from wire.database import clock_of
 from wire.http import ExchangeError, exchange, new_session
 

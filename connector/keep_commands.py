@@ -84,7 +84,7 @@ def audit(
 ) -> None:
     """List who changed what, newest first: keys, subscriptions, webhooks, pauses, deletions."""
     from_then = since and since.replace(tzinfo=UTC)
-    found = _watching(settings).audit_log.lines(
+    found = _watching(settings).stores.audit_log.lines(
         since=from_then, connection_id=connection, limit=limit
     )
     if not found and not as_json:
@@ -102,7 +102,7 @@ def audit(
 @click.pass_obj
 def connections(settings: Settings) -> None:
     """List whose keys are kept: by id, never the key, with the number of things for each."""
-    found = _watching(settings).connections.listed()
+    found = _watching(settings).stores.connections.listed()
     if not found:
         click.echo("No connections.")
     for one in found:

@@ -1,44 +1,20 @@
-"""Assembly of watching: what polls, hooks and the worker are made of, on one database."""
+"""Assembly of the use cases: what polls, hooks, webhooks, jobs and the worker are made of."""
 
 from __future__ import annotations
 
-import random
 import secrets
-from collections.abc import Callable, Iterator
-from datetime import datetime
-from pathlib import Path
+from collections.abc import Iterator
+from functools import cached_property
 
-import requests
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine
 
-from connector.adapters.clock import SystemClock
-from connector.adapters.crypto import FernetVault, key_beside
-from connector.adapters.measured import Measure, MeasuredLooks, MeasuredProfiles, MeasuredSender
-from connector.adapters.pictures import WebPictures
-from connector.adapters.sender import WebhookSender
-from connector.adapters.store.audit import AuditLog
-from connector.adapters.store.connections import Connections
-from connector.adapters.store.deliveries import Deliveries
-from connector.adapters.store.history import History as KeptHistory
-from connector.adapters.store.idempotency import IdempotentRequests
-from connector.adapters.store.jobs import Jobs as KeptJobs
-from connector.adapters.store.lookups import KnownProfiles
-from connector.adapters.store.sealed import Piece, SealedValues
-from connector.adapters.store.series import Series
+from connector.adapters.measured import MeasuredLooks
+from connector.adapters.store.sealed import Piece
 from connector.adapters.store.standing import Standing
-from connector.adapters.store.subscriptions import Subscriptions
-from connector.adapters.store.usage import UsageCounts
-from connector.adapters.store.visits import KeptVisits
-from connector.adapters.store.watched import WatchedProfiles as KeptWatched
-from connector.adapters.store.watches import Watches
-from connector.adapters.store.webhooks import Webhooks as KeptWebhooks
-from connector.adapters.store.workers import Workers
-from connector.adapters.wakeups import NoWakeups
-from connector.config import Settings, SettingsError
-from connector.domain.errors import Unreadable
+from connector.config import Settings
 from connector.domain.metrics import CACHE
-from connector.domain.ports import Profiles, Wakeups
-from connector.domain.targets import is_denied
+from connector.domain.ports import Looker
+from connector.outside import Outside
 from connector.services.batching import Batcher
 from connector.services.calls import Calls
 from connector.services.deleting import Deleting
@@ -58,246 +34,254 @@ from connector.services.watched import WatchedProfiles
 from connector.services.watching import Watcher
 from connector.services.webhooks import Webhooks
 from connector.services.working import SWEEP_SECONDS, Worker
-from connector.setting_rules import networks_in
-from wire.http import new_session
-
-# A few pages are looked at, not hundreds.
-_PICTURES_AT_ONCE = 8
+from connector.stores import Stores
 
 
 class Watching:
-    """The parts of one process."""
+    """The parts of one process, each put together when it is first asked for."""
 
-    def __init__(
-        self, settings: Settings, engine: Engine, profiles: Profiles, measure: Measure
-    ) -> None:
+    def __init__(self, settings: Settings, engine: Engine, outside: Outside) -> None:
         self._settings = settings
-        self.engine = engine
-        self._measure = measure
-        self.profiles = profiles = MeasuredProfiles(profiles, measure)
-        self._clock = SystemClock()
-        self.audit_log = AuditLog(engine)
-        self.connections = Connections(engine)
-        self._sealed = SealedValues(engine)
-        self._known = KnownProfiles(engine)
-        self.meter = Meter(
-            store=UsageCounts(engine), clock=self._clock, daily_budget=settings.daily_credits
+        self._allow_local = settings.connector_allow_local_callbacks
+        self._outside = outside
+        self.profiles = outside.profiles
+        self.vault = outside.vault
+        self.wakeups = outside.wakeups
+        self.clock = outside.clock
+        self.stores = Stores(engine)
+        self.standing = Standing(engine, now=self.clock.now)
+
+    @cached_property
+    def meter(self) -> Meter:
+        """What look-ups cost, and whether there is enough for one more."""
+        return Meter(
+            store=self.stores.usage, clock=self.clock, daily_budget=self._settings.daily_credits
         )
-        self.usage = UsageReport(
+
+    @cached_property
+    def usage(self) -> UsageReport:
+        """What was spent, and on what."""
+        return UsageReport(
             meter=self.meter,
-            profiles=profiles,
-            watching_budget=settings.watch_daily_credits,
+            profiles=self.profiles,
+            watching_budget=self._settings.watch_daily_credits,
         )
-        self.lookups = Lookups(
-            profiles=profiles,
-            store=self._known,
+
+    @cached_property
+    def lookups(self) -> Lookups:
+        """Look-ups, of the upstream or of what is known."""
+        return Lookups(
+            profiles=self.profiles,
+            store=self.stores.known,
             meter=self.meter,
-            clock=self._clock,
-            noted=lambda cached: measure.count(CACHE, "hit" if cached else "miss"),
+            clock=self.clock,
+            noted=lambda cached: self._outside.measure.count(CACHE, "hit" if cached else "miss"),
         )
-        self._vault = _vault(settings)
-        self._kept_requests = IdempotentRequests(engine)
-        self.idempotency = Idempotency(
-            store=self._kept_requests, vault=self._vault, clock=self._clock
-        )
-        self._wakeups = _wakeups(settings)
-        self._workers = Workers(engine)
-        self.standing = Standing(engine, now=self._clock.now)
-        self._deliveries = Deliveries(engine)
-        self._watches = Watches(engine)
-        self._history = KeptHistory(engine)
-        subscriptions = Subscriptions(engine)
+
+    @cached_property
+    def idempotency(self) -> Idempotency:
+        """Requests that say that they may be repeats."""
+        return Idempotency(store=self.stores.requests, vault=self.vault, clock=self.clock)
+
+    @cached_property
+    def watcher(self) -> Looker:
+        """Looks at what is watched."""
         watcher = Watcher(
-            store=self._watches,
+            store=self.stores.watches,
             lookups=self.lookups,
-            vault=self._vault,
-            wakeups=self._wakeups,
-            clock=self._clock,
-            random=random.random,
-            daily_budget=settings.watch_daily_credits,
+            vault=self.vault,
+            wakeups=self.wakeups,
+            clock=self.clock,
+            random=self._outside.random,
+            daily_budget=self._settings.watch_daily_credits,
         )
-        self._watcher = MeasuredLooks(watcher, measure)
-        subscribing = Subscribing(
-            store=subscriptions,
-            profiles=profiles,
-            vault=self._vault,
-            clock=self._clock,
-            random=random.random,
-            floor_seconds=settings.watch_min_interval_seconds,
+        return MeasuredLooks(watcher, self._outside.measure)
+
+    @cached_property
+    def subscribing(self) -> Subscribing:
+        """Connections, and what they have subscribed to."""
+        return Subscribing(
+            store=self.stores.subscriptions,
+            profiles=self.profiles,
+            vault=self.vault,
+            clock=self.clock,
+            random=self._outside.random,
+            floor_seconds=self._settings.watch_min_interval_seconds,
         )
-        self.polling = Polling(
-            subscriptions=subscriptions,
-            subscribing=subscribing,
-            watches=self._watches,
-            watcher=self._watcher,
-            clock=self._clock,
+
+    @cached_property
+    def polling(self) -> Polling:
+        """Polling triggers."""
+        return Polling(
+            subscriptions=self.stores.subscriptions,
+            subscribing=self.subscribing,
+            watches=self.stores.watches,
+            watcher=self.watcher,
+            clock=self.clock,
         )
-        self.watched = WatchedProfiles(
-            store=KeptWatched(engine),
-            kept=Series(engine),
-            watches=self._watches,
-            subscriptions=subscriptions,
-            subscribing=subscribing,
-            wakeups=self._wakeups,
-            clock=self._clock,
-            daily_budget=settings.watch_daily_credits,
+
+    @cached_property
+    def watched(self) -> WatchedProfiles:
+        """The console's watched profiles."""
+        return WatchedProfiles(
+            store=self.stores.watched,
+            kept=self.stores.series,
+            watches=self.stores.watches,
+            subscriptions=self.stores.subscriptions,
+            subscribing=self.subscribing,
+            wakeups=self.wakeups,
+            clock=self.clock,
+            daily_budget=self._settings.watch_daily_credits,
         )
-        self.hooks = Hooks(
-            subscriptions=subscriptions,
-            subscribing=subscribing,
-            watches=self._watches,
-            deliveries=self._deliveries,
-            wakeups=self._wakeups,
-            clock=self._clock,
-            allow_local=settings.connector_allow_local_callbacks,
+
+    @cached_property
+    def hooks(self) -> Hooks:
+        """Instant triggers, and what is on its way to their receivers."""
+        return Hooks(
+            subscriptions=self.stores.subscriptions,
+            subscribing=self.subscribing,
+            watches=self.stores.watches,
+            deliveries=self.stores.deliveries,
+            wakeups=self.wakeups,
+            clock=self.clock,
+            allow_local=self._allow_local,
         )
-        self._jobs = KeptJobs(engine)
-        self._batcher = Batcher(
-            store=self._jobs,
+
+    @cached_property
+    def batcher(self) -> Batcher:
+        """Looks up the rows of batches."""
+        return Batcher(
+            store=self.stores.jobs,
             lookups=self.lookups,
-            vault=self._vault,
-            wakeups=self._wakeups,
-            clock=self._clock,
+            vault=self.vault,
+            wakeups=self.wakeups,
+            clock=self.clock,
         )
-        self.jobs = Jobs(
-            store=self._jobs,
-            subscriptions=subscriptions,
-            subscribing=subscribing,
-            batcher=self._batcher,
-            workers=self._workers,
-            wakeups=self._wakeups,
-            clock=self._clock,
-            allow_local=settings.connector_allow_local_callbacks,
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """Batches."""
+        return Jobs(
+            store=self.stores.jobs,
+            subscriptions=self.stores.subscriptions,
+            subscribing=self.subscribing,
+            batcher=self.batcher,
+            workers=self.stores.workers,
+            wakeups=self.wakeups,
+            clock=self.clock,
+            allow_local=self._allow_local,
         )
-        self.deleting = Deleting(store=self.connections, subscribing=subscribing, clock=self._clock)
-        self._visits = KeptVisits(engine)
-        self.visits = Visits(
-            store=self._visits,
-            subscribing=subscribing,
-            vault=self._vault,
-            clock=self._clock,
+
+    @cached_property
+    def deleting(self) -> Deleting:
+        """The end of connections, with all that they own."""
+        return Deleting(
+            store=self.stores.connections, subscribing=self.subscribing, clock=self.clock
         )
-        self.pictures = Pictures(
-            store=self._known,
-            # Sample data names pictures that are nowhere.
-            source=WebPictures(self._guarded_session(_PICTURES_AT_ONCE))
-            if settings.is_live
-            else None,
-            allow_local=settings.connector_allow_local_callbacks,
+
+    @cached_property
+    def visits(self) -> Visits:
+        """Who is signed in to the console."""
+        return Visits(
+            store=self.stores.visits,
+            subscribing=self.subscribing,
+            vault=self.vault,
+            clock=self.clock,
         )
-        self.history = History(store=self._history, subscribing=subscribing)
-        self.kept_webhooks = KeptWebhooks(engine)
-        self.webhooks = Webhooks(
-            store=self.kept_webhooks,
-            subscribing=subscribing,
-            vault=self._vault,
-            clock=self._clock,
-            allow_local=settings.connector_allow_local_callbacks,
-            daily_credits=settings.webhook_daily_credits,
+
+    @cached_property
+    def pictures(self) -> Pictures:
+        """Pictures of profiles that are known."""
+        return Pictures(
+            store=self.stores.known, source=self._outside.pictures, allow_local=self._allow_local
         )
-        self.firing = Firing(
-            store=self.kept_webhooks,
+
+    @cached_property
+    def history(self) -> History:
+        """What profiles were."""
+        return History(store=self.stores.history, subscribing=self.subscribing)
+
+    @cached_property
+    def webhooks(self) -> Webhooks:
+        """Incoming webhooks, for their owners."""
+        return Webhooks(
+            store=self.stores.webhooks,
+            subscribing=self.subscribing,
+            vault=self.vault,
+            clock=self.clock,
+            allow_local=self._allow_local,
+            daily_credits=self._settings.webhook_daily_credits,
+        )
+
+    @cached_property
+    def firing(self) -> Firing:
+        """Incoming webhooks, for those who fire them."""
+        return Firing(
+            store=self.stores.webhooks,
             lookups=self.lookups,
-            deliveries=self._deliveries,
-            vault=self._vault,
-            wakeups=self._wakeups,
-            clock=self._clock,
+            deliveries=self.stores.deliveries,
+            vault=self.vault,
+            wakeups=self.wakeups,
+            clock=self.clock,
             jobs=self.jobs,
-            calls=Calls(store=self.kept_webhooks, clock=self._clock),
-            max_deadline_seconds=settings.connector_deadline_seconds,
-            allow_local=settings.connector_allow_local_callbacks,
+            calls=Calls(store=self.stores.webhooks, clock=self.clock),
+            max_deadline_seconds=self._settings.connector_deadline_seconds,
+            allow_local=self._allow_local,
+        )
+
+    @cached_property
+    def courier(self) -> Courier:
+        """Takes events to receivers."""
+        return Courier(
+            store=self.stores.deliveries,
+            sender=self._outside.sender,
+            vault=self.vault,
+            clock=self.clock,
+            random=self._outside.random,
+            allow_local=self._allow_local,
+        )
+
+    @cached_property
+    def forgetting(self) -> Forgetting:
+        """Forgets what is old."""
+        return Forgetting(
+            store=self.stores.history,
+            lookups=self.stores.known,
+            requests=self.stores.requests,
+            usage=self.stores.usage,
+            jobs=self.stores.jobs,
+            visits=self.stores.visits,
+            connections=self.stores.connections,
+            audit_log=self.stores.audit_log,
+            deleting=self.deleting,
+            elsewhere=self._outside.forget_elsewhere,
+            clock=self.clock,
+            days=self._settings.watch_history_days,
         )
 
     def renew_sealed(self) -> Iterator[Piece]:
         """Seals with the first key whatever another one sealed, and tells of it as it goes."""
-        return self._sealed.renew(self._vault.renewed, self._clock.now())
+        return self.stores.sealed.renew(self.vault.renewed, self.clock.now())
 
     def worker_problem(self) -> str | None:
         """Why events are not delivered; null where they are."""
-        return self._workers.problem(self._clock.now())
+        return self.stores.workers.problem(self.clock.now())
 
-    def worker(self, threads: int, *, forget_elsewhere: Callable[[datetime], object]) -> Worker:
-        """A worker that looks and delivers with so many threads, and forgets what is old."""
-        courier = Courier(
-            store=self._deliveries,
-            sender=MeasuredSender(WebhookSender(self._guarded_session(threads)), self._measure),
-            vault=self._vault,
-            clock=self._clock,
-            random=random.random,
-            allow_local=self._settings.connector_allow_local_callbacks,
-        )
+    def worker(self) -> Worker:
+        """A worker that looks and delivers, with a name of its own."""
         return Worker(
             name=secrets.token_hex(8),
-            watches=self._watches,
-            deliveries=self._deliveries,
-            jobs=self._jobs,
-            workers=self._workers,
-            watcher=self._watcher,
-            batcher=self._batcher,
-            courier=courier,
-            forgetting=Forgetting(
-                store=self._history,
-                lookups=self._known,
-                requests=self._kept_requests,
-                usage=self.meter.store,
-                jobs=self._jobs,
-                visits=self._visits,
-                connections=self.connections,
-                audit_log=self.audit_log,
-                deleting=self.deleting,
-                elsewhere=forget_elsewhere,
-                clock=self._clock,
-                days=self._settings.watch_history_days,
-            ),
-            wakeups=self._wakeups,
-            clock=self._clock,
-            random=random.random,
-            threads=threads,
+            watches=self.stores.watches,
+            deliveries=self.stores.deliveries,
+            jobs=self.stores.jobs,
+            workers=self.stores.workers,
+            watcher=self.watcher,
+            batcher=self.batcher,
+            courier=self.courier,
+            forgetting=self.forgetting,
+            wakeups=self.wakeups,
+            clock=self.clock,
+            random=self._outside.random,
+            threads=self._settings.worker_threads,
             sweep_seconds=SWEEP_SECONDS if self._settings.connector_broker_url else 0,
         )
-
-    def _guarded_session(self, pool_size: int) -> requests.Session:
-        """A session for addresses that strangers name."""
-        allow_local = self._settings.connector_allow_local_callbacks
-        denied = networks_in(self._settings.connector_denied_networks)
-
-        def may_dial(address: str) -> bool:
-            return not is_denied(address, allow_local=allow_local, networks=denied)
-
-        return new_session(pool_size=pool_size, may_dial=may_dial)
-
-
-def check_keys_open(settings: Settings, engine: Engine) -> None:
-    """Raises `SettingsError` where a key that is stored there can't be opened with these settings."""
-    vault = _vault(settings)
-    try:
-        for sealed in Subscriptions(engine).sealed_keys():
-            vault.open(sealed)
-    except Unreadable:
-        raise SettingsError(
-            "The setting CONNECTOR_ENCRYPTION_KEYS is wrong: it doesn't open the API keys that are"
-            " stored. Where none was set, the key is in the file beside the database that ends in .key."
-        ) from None
-
-
-def _wakeups(settings: Settings) -> Wakeups:
-    if not settings.connector_broker_url:
-        return NoWakeups()
-    # Where there is no broker, nobody waits for Celery to be imported.
-    from connector.adapters.queue import Queue
-
-    return Queue(settings.connector_broker_url, SystemClock())
-
-
-def _vault(settings: Settings) -> FernetVault:
-    if settings.connector_encryption_keys:
-        return FernetVault(settings.connector_encryption_keys.split(","))
-    settings.check_live()
-    database = Path(str(make_url(settings.database_url).database))
-    try:
-        return FernetVault(key_beside(database).split(","))
-    except ValueError:
-        raise SettingsError(
-            f"{database}.key must hold keys from 'python -m connector new-encryption-key', with commas"
-            " in between. Without those that were in it, stored API keys stay closed."
-        ) from None

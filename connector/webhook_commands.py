@@ -69,7 +69,7 @@ def create(settings: Settings, /, platform: str, **given: str | None) -> None:
 @click.pass_obj
 def list_webhooks(settings: Settings) -> None:
     """List the webhooks of all connections; their addresses are not kept."""
-    found = _watching(settings).kept_webhooks.listed(None)
+    found = _watching(settings).stores.webhooks.listed(None)
     if not found:
         click.echo("No webhooks.")
     for one in found:
@@ -87,7 +87,7 @@ def list_webhooks(settings: Settings) -> None:
 def revoke(settings: Settings, webhook_id: str) -> None:
     """End the webhook WEBHOOK_ID; its address is unknown from now on."""
     now = SystemClock().now()
-    if not _watching(settings).kept_webhooks.delete(None, webhook_id, now):
+    if not _watching(settings).stores.webhooks.delete(None, webhook_id, now):
         raise click.ClickException("There is no such webhook.")
     click.echo(f"Webhook {webhook_id} is ended.")
 

@@ -11,23 +11,11 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from connector.adapters.store.audit import AuditLog
-from connector.adapters.store.connections import Connections
-from connector.adapters.store.deliveries import Deliveries
-from connector.adapters.store.history import History as KeptHistory
-from connector.adapters.store.idempotency import IdempotentRequests
-from connector.adapters.store.jobs import Jobs as KeptJobs
-from connector.adapters.store.lookups import KnownProfiles
+import connector.watching as assembly
+from connector.adapters.metrics import Metrics
 from connector.adapters.store.migrate import MIGRATIONS
-from connector.adapters.store.series import Series
-from connector.adapters.store.subscriptions import Subscriptions
-from connector.adapters.store.usage import UsageCounts
-from connector.adapters.store.visits import KeptVisits
-from connector.adapters.store.watched import WatchedProfiles as KeptWatched
-from connector.adapters.store.watches import Watches
-from connector.adapters.store.webhooks import Webhooks as KeptWebhooks
-from connector.adapters.store.workers import Workers
 from connector.adapters.wakeups import NoWakeups
+from connector.config import Settings
 from connector.domain.answers import Answer, Page, RateLimit
 from connector.domain.callers import Caller
 from connector.domain.deadlines import Deadline
@@ -36,21 +24,7 @@ from connector.domain.errors import ConnectorError, ProfileNotFound
 from connector.domain.platforms import PLATFORMS
 from connector.domain.ports import Due
 from connector.domain.trace import request_id
-from connector.services.batching import Batcher
-from connector.services.calls import Calls
-from connector.services.deleting import Deleting
-from connector.services.delivering import Courier
-from connector.services.firing import Firing
-from connector.services.history import Forgetting, History
-from connector.services.hooks import Hooks
-from connector.services.jobs import Jobs
-from connector.services.lookups import Lookups
-from connector.services.polling import Polling
-from connector.services.subscribing import Subscribing
-from connector.services.usage import Meter, UsageReport
-from connector.services.watched import WatchedProfiles
-from connector.services.watching import Watcher
-from connector.services.webhooks import Webhooks
+from connector.outside import Outside
 
 Payload = dict[str, Any]
 WHOLE_PAGE = Page(100)
@@ -173,152 +147,29 @@ def profile(name: str = "ada", *, videos: int = 2, **changes: Any) -> Payload:
     }
 
 
-class Watching:
-    """Everything that watching needs, on one database."""
+class Watching(assembly.Watching):
+    """The product's own parts on one database, in a world that is told what to do."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        *,
-        random: Callable[[], float] = lambda: 0.5,
-        daily_budget: int = 1000,
-        key_budget: int | None = None,
-        floor_seconds: int = 900,
-    ) -> None:
+    def __init__(self, engine: Engine, **settings: Any) -> None:
         MIGRATIONS.up(engine)
-        self.wakeups = ToldWakeups()
-        self.clock = ToldClock()
-        self.profiles = ToldProfiles()
-        self.vault = OpenVault()
-        self.subscriptions = Subscriptions(engine)
-        self.watches = Watches(engine)
-        known = KnownProfiles(engine)
-        self.meter = Meter(store=UsageCounts(engine), clock=self.clock, daily_budget=key_budget)
-        self.usage = UsageReport(
-            meter=self.meter, profiles=self.profiles, watching_budget=daily_budget
-        )
-        self.lookups = Lookups(
-            profiles=self.profiles,
-            store=known,
-            meter=self.meter,
-            clock=self.clock,
-            noted=lambda _cached: None,
-        )
-        self.watcher = Watcher(
-            store=self.watches,
-            lookups=self.lookups,
-            vault=self.vault,
-            wakeups=self.wakeups,
-            clock=self.clock,
-            random=random,
-            daily_budget=daily_budget,
-        )
-        self.subscribing = Subscribing(
-            store=self.subscriptions,
-            profiles=self.profiles,
-            vault=self.vault,
-            clock=self.clock,
-            random=random,
-            floor_seconds=floor_seconds,
-        )
-        self.polling = Polling(
-            subscriptions=self.subscriptions,
-            subscribing=self.subscribing,
-            watches=self.watches,
-            watcher=self.watcher,
-            clock=self.clock,
-        )
-        self.watched = WatchedProfiles(
-            store=KeptWatched(engine),
-            kept=Series(engine),
-            watches=self.watches,
-            subscriptions=self.subscriptions,
-            subscribing=self.subscribing,
-            wakeups=self.wakeups,
-            clock=self.clock,
-            daily_budget=daily_budget,
-        )
-        self.deliveries = Deliveries(engine)
-        self.receivers = ToldReceivers(self.clock)
-        self.courier = Courier(
-            store=self.deliveries,
+        clock = ToldClock()
+        self.receivers = ToldReceivers(clock)
+        outside = Outside(
+            profiles=ToldProfiles(),
             sender=self.receivers,
-            vault=self.vault,
-            clock=self.clock,
-            random=random,
-            allow_local=False,
+            pictures=None,
+            vault=OpenVault(),
+            wakeups=ToldWakeups(),
+            measure=Metrics(),
+            forget_elsewhere=lambda _: None,
+            clock=clock,
+            random=lambda: 0.5,
         )
-        self.hooks = Hooks(
-            subscriptions=self.subscriptions,
-            subscribing=self.subscribing,
-            watches=self.watches,
-            deliveries=self.deliveries,
-            wakeups=self.wakeups,
-            clock=self.clock,
-            allow_local=False,
-        )
-        self.kept_jobs = KeptJobs(engine)
-        self.batcher = Batcher(
-            store=self.kept_jobs,
-            lookups=self.lookups,
-            vault=self.vault,
-            wakeups=self.wakeups,
-            clock=self.clock,
-        )
-        self.workers = Workers(engine)
-        self.jobs = Jobs(
-            store=self.kept_jobs,
-            subscriptions=self.subscriptions,
-            subscribing=self.subscribing,
-            batcher=self.batcher,
-            workers=self.workers,
-            wakeups=self.wakeups,
-            clock=self.clock,
-            allow_local=False,
-        )
-        kept_webhooks = KeptWebhooks(engine)
-        self.webhooks = Webhooks(
-            store=kept_webhooks,
-            subscribing=self.subscribing,
-            vault=self.vault,
-            clock=self.clock,
-            allow_local=False,
-            daily_credits=100,
-        )
-        self.firing = Firing(
-            store=kept_webhooks,
-            lookups=self.lookups,
-            deliveries=self.deliveries,
-            vault=self.vault,
-            wakeups=self.wakeups,
-            clock=self.clock,
-            jobs=self.jobs,
-            calls=Calls(store=kept_webhooks, clock=self.clock),
-            max_deadline_seconds=60,
-            allow_local=False,
-        )
-        kept = KeptHistory(engine)
-        self.history = History(store=kept, subscribing=self.subscribing)
-        connections = Connections(engine)
-        self.deleting = Deleting(store=connections, subscribing=self.subscribing, clock=self.clock)
-        self.forgetting = Forgetting(
-            store=kept,
-            lookups=known,
-            requests=IdempotentRequests(engine),
-            usage=self.meter.store,
-            jobs=self.kept_jobs,
-            visits=KeptVisits(engine),
-            connections=connections,
-            audit_log=AuditLog(engine),
-            deleting=self.deleting,
-            elsewhere=lambda _: None,
-            clock=self.clock,
-            days=365,
-        )
+        super().__init__(Settings(**settings), engine, outside)
 
     def look(self) -> int:
         """Looks at every profile that is due for a receiver, as a worker does; how many there were."""
-        due = self.watches.claim_due(self.clock.now(), lease=LEASE, limit=1000)
+        due = self.stores.watches.claim_due(self.clock.now(), lease=LEASE, limit=1000)
         for watch in due:
             self.watcher.look(watch)
         return len(due)
@@ -326,7 +177,7 @@ class Watching:
     def work(self) -> int:
         """Looks up every row of batches that is due, as a worker does; how many there were."""
         done = 0
-        while due := self.kept_jobs.claim_due(self.clock.now(), lease=LEASE, limit=1000):
+        while due := self.stores.jobs.claim_due(self.clock.now(), lease=LEASE, limit=1000):
             for task in due:
                 self.batcher.look(task)
             done += len(due)
@@ -334,7 +185,7 @@ class Watching:
 
     def claim(self, limit: int = 1000) -> list[ClaimedDelivery]:
         """Deliveries that are due, claimed."""
-        return self.deliveries.claim_due(self.clock.now(), lease=LEASE, limit=limit)
+        return self.stores.deliveries.claim_due(self.clock.now(), lease=LEASE, limit=limit)
 
     def deliver(self) -> list[Sent]:
         """Tries what is due until nothing is, as a worker does; the tries."""

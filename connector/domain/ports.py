@@ -61,7 +61,10 @@ class Vault(Protocol):
         """`secret` as it may be stored."""
 
     def open(self, sealed: str) -> str:
-        """The secret again."""
+        """The secret again. Raises `Unreadable`."""
+
+    def renewed(self, sealed: str) -> str | None:
+        """The same secret, sealed as it is today; null where it is already. Raises `Unreadable`."""
 
 
 class LookupStore(Protocol):

@@ -101,7 +101,7 @@ def test_larger_batch_is_a_job(watching: Watching) -> None:
     assert (job["state"], job["total"], job["done"], job["profiles"]) == ("running", 40, 0, [])
     assert (job["credits_at_most"], job["estimated_seconds_left"]) == (80, 10)
     assert asked(watching) == []
-    claimed = watching.kept_jobs.claim_due(watching.clock.now(), lease=LEASE, limit=1000)
+    claimed = watching.stores.jobs.claim_due(watching.clock.now(), lease=LEASE, limit=1000)
     assert len(claimed) == 8
     for task in claimed:
         watching.batcher.look(task)
@@ -230,7 +230,7 @@ def test_limit_holds_up_the_whole_job(watching: Watching) -> None:
     """And nobody else's: every row asked for meanwhile would be refused as well."""
     watching.profiles.answers["name0"] = RateLimited(retry_after_seconds=45)
     answered = begin(watching, *NAMES)
-    first = watching.kept_jobs.claim_due(watching.clock.now(), lease=LEASE, limit=1)
+    first = watching.stores.jobs.claim_due(watching.clock.now(), lease=LEASE, limit=1)
     watching.batcher.look(first[0])
     assert watching.work() == 0
     watching.jobs.look_up(NAMES[1:12], watching.caller("sk_b"), max_age_seconds=60)
@@ -244,7 +244,7 @@ def test_limit_holds_up_the_whole_job(watching: Watching) -> None:
 def test_cancelled_job_keeps_what_was_paid(watching: Watching) -> None:
     """What is under way is finished and kept; twice is no error; an ended job stays as it is."""
     answered = begin(watching, *NAMES)
-    under_way = watching.kept_jobs.claim_due(watching.clock.now(), lease=LEASE, limit=2)
+    under_way = watching.stores.jobs.claim_due(watching.clock.now(), lease=LEASE, limit=2)
     watching.batcher.look(under_way[0])
     job = watching.jobs.cancel(answered.value["id"], watching.caller())
     assert (job["state"], job["done"], job["ended_at"]) == ("cancelled", 39, None)
@@ -265,7 +265,7 @@ def test_cancelled_job_keeps_what_was_paid(watching: Watching) -> None:
 def test_row_of_a_dead_worker_ends_with_a_cancelled_job(watching: Watching) -> None:
     """Or the job would never end: the row is not asked for again."""
     answered = begin(watching, *NAMES)
-    assert watching.kept_jobs.claim_due(watching.clock.now(), lease=LEASE, limit=1)
+    assert watching.stores.jobs.claim_due(watching.clock.now(), lease=LEASE, limit=1)
     watching.jobs.cancel(answered.value["id"], watching.caller())
     assert stands(watching, answered)["ended_at"] is None
     watching.clock.move(seconds=61)
@@ -277,9 +277,9 @@ def test_row_of_a_dead_worker_ends_with_a_cancelled_job(watching: Watching) -> N
 def test_claim_that_was_lost_keeps_nothing(watching: Watching) -> None:
     """Two look-ups of a row, one of them late: the row and its price are kept once."""
     answered = begin(watching, *NAMES, max_age_seconds=0)
-    (late,) = watching.kept_jobs.claim_due(watching.clock.now(), lease=LEASE, limit=1)
+    (late,) = watching.stores.jobs.claim_due(watching.clock.now(), lease=LEASE, limit=1)
     watching.clock.move(seconds=61)
-    (ours,) = watching.kept_jobs.claim_due(watching.clock.now(), lease=LEASE, limit=1)
+    (ours,) = watching.stores.jobs.claim_due(watching.clock.now(), lease=LEASE, limit=1)
     assert ours.id == late.id
     watching.batcher.look(late)
     assert stands(watching, answered)["done"] == 0
@@ -297,7 +297,7 @@ def test_job_ends_also_where_its_last_rows_end_at_once(watching: Watching) -> No
     for _ in range(8):
         begin(watching, *NAMES[:16], callback_url=CALLBACK)
         for _ in range(2):
-            claimed = watching.kept_jobs.claim_due(now, lease=LEASE, limit=8)
+            claimed = watching.stores.jobs.claim_due(now, lease=LEASE, limit=8)
             with ThreadPoolExecutor(8) as pool:
                 list(pool.map(watching.batcher.look, claimed))
     assert [job["state"] for job in watching.jobs.listed(watching.caller())] == ["finished"] * 8
@@ -330,14 +330,14 @@ def test_jobs_are_their_callers_only(watching: Watching) -> None:
 def test_job_says_that_no_worker_is_alive(watching: Watching) -> None:
     answered = begin(watching, *NAMES)
     assert "python -m connector work" in answered.value["problem"]
-    assert "No worker is alive" in str(watching.workers.problem(watching.clock.now()))
-    watching.workers.beat("w", watching.clock.now())
+    assert "No worker is alive" in str(watching.stores.workers.problem(watching.clock.now()))
+    watching.stores.workers.beat("w", watching.clock.now())
     assert stands(watching, answered)["problem"] is None
-    assert watching.workers.problem(watching.clock.now()) is None
+    assert watching.stores.workers.problem(watching.clock.now()) is None
     watching.work()
-    watching.workers.leave("w")
+    watching.stores.workers.leave("w")
     assert stands(watching, answered)["problem"] is None
-    assert watching.workers.problem(watching.clock.now()) is None
+    assert watching.stores.workers.problem(watching.clock.now()) is None
 
 
 def test_too_many_handles_are_refused_also_in_one_text(watching: Watching) -> None:
@@ -432,12 +432,12 @@ def test_many_jobs_take_turns(watching: Watching) -> None:
     """A few rows of each at a time, the oldest job no more than the newest."""
     for key in ("sk_a", "sk_b", "sk_c"):
         watching.jobs.look_up(NAMES, watching.caller(key), max_age_seconds=60)
-    claimed = watching.kept_jobs.claim_due(watching.clock.now(), lease=LEASE, limit=6)
+    claimed = watching.stores.jobs.claim_due(watching.clock.now(), lease=LEASE, limit=6)
     jobs = [task.job_id for task in claimed]
     assert [jobs.count(job) for job in set(jobs)] == [2, 2, 2]
-    more = watching.kept_jobs.claim_due(watching.clock.now(), lease=LEASE, limit=1000)
+    more = watching.stores.jobs.claim_due(watching.clock.now(), lease=LEASE, limit=1000)
     assert len(more) == 3 * 8 - 6
-    assert watching.kept_jobs.claim_due(watching.clock.now(), lease=LEASE, limit=1000) == []
+    assert watching.stores.jobs.claim_due(watching.clock.now(), lease=LEASE, limit=1000) == []
 
 
 def test_wake_up_claims_its_row_and_once(watching: Watching) -> None:
@@ -445,11 +445,11 @@ def test_wake_up_claims_its_row_and_once(watching: Watching) -> None:
     numbers = [number for kind, number in watching.wakeups.sent if kind == "row"]
     assert len(numbers) == 8
     now = watching.clock.now()
-    (claimed,) = (watching.kept_jobs.claim_one(n, now, lease=LEASE) for n in numbers[3:4])
+    (claimed,) = (watching.stores.jobs.claim_one(n, now, lease=LEASE) for n in numbers[3:4])
     assert claimed is not None
     assert claimed.handle == "name3"
-    assert watching.kept_jobs.claim_one(numbers[3], now, lease=LEASE) is None
-    assert watching.kept_jobs.claim_one(10**9, now, lease=LEASE) is None
+    assert watching.stores.jobs.claim_one(numbers[3], now, lease=LEASE) is None
+    assert watching.stores.jobs.claim_one(10**9, now, lease=LEASE) is None
 
 
 def test_jobs_are_forgotten_a_month_after_they_ended(watching: Watching) -> None:

@@ -121,7 +121,7 @@ def until_it_waits(engine: Engine) -> None:
 
 
 MAKERS: dict[str, Callable[[Watching, Engine, str], object]] = {
-    "subscription": lambda watching, _, connection_id: watching.subscriptions.subscribe(
+    "subscription": lambda watching, _, connection_id: watching.stores.subscriptions.subscribe(
         connection_id, TERMS, interval_seconds=9, due_at=[], now=watching.clock.now()
     ),
     "watch": lambda watching, engine, connection_id: WatchedProfiles(engine).watch(
@@ -164,11 +164,11 @@ def test_all_of_it_goes_and_nothing_of_others(watching: Watching, engine: Engine
     watching.hooks.replay(int(watching.hooks.on_their_way(None, mine)[-1]["id"]), mine)
     (look,) = [
         w
-        for w in watching.watches.claim_due(watching.clock.now(), lease=LEASE, limit=9)
+        for w in watching.stores.watches.claim_due(watching.clock.now(), lease=LEASE, limit=9)
         if w.connection_id == mine.connection
     ]
     delivery = watching.claim()[0]
-    tasks = watching.kept_jobs.claim_due(watching.clock.now(), lease=LEASE, limit=99)
+    tasks = watching.stores.jobs.claim_due(watching.clock.now(), lease=LEASE, limit=99)
     others = kept_for(engine, theirs)
 
     assert deleted(watching) is False
@@ -176,7 +176,7 @@ def test_all_of_it_goes_and_nothing_of_others(watching: Watching, engine: Engine
     assert not kept_for(engine, mine)["events"]
     assert [
         w
-        for w in watching.watches.claim_due(watching.clock.now(), lease=LEASE, limit=9)
+        for w in watching.stores.watches.claim_due(watching.clock.now(), lease=LEASE, limit=9)
         if w.connection_id == mine.connection
     ] == []
     with pytest.raises(BeingDeleted):

@@ -328,4 +328,4 @@ def test_look_shares_with_an_action(watching: Watching) -> None:
     watching.poll("new_video", "ada")
     assert asked(watching) == 2
     day = watching.clock.now().strftime("%Y-%m-%d")
-    assert watching.watches.spent(watching.caller().connection, day) == 2
+    assert watching.stores.watches.spent(watching.caller().connection, day) == 2

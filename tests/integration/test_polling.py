@@ -214,7 +214,7 @@ def test_several_profiles_are_watched_at_once(watching: Watching) -> None:
 def test_budget_ends_looks_before_it_is_overspent(database_url: str) -> None:
     """Five credits are two looks; the next day they are there again."""
     engine = open_engine(database_url)
-    watching = Watching(engine, daily_budget=5)
+    watching = Watching(engine, watch_daily_credits=5)
     watching.profiles.answers["ada"] = profile()
     for _ in range(2):
         watching.poll("new_video", "ada")
@@ -222,7 +222,7 @@ def test_budget_ends_looks_before_it_is_overspent(database_url: str) -> None:
     with pytest.raises(BudgetExceeded, match="5 credits for today"):
         watching.poll("new_video", "ada")
     assert len(watching.profiles.asked) == 2
-    assert watching.watches.spent(watching.caller().connection, "2026-11-24") == 4
+    assert watching.stores.watches.spent(watching.caller().connection, "2026-11-24") == 4
     watching.clock.move(hours=12)
     watching.poll("new_video", "ada")
     assert len(watching.profiles.asked) == 3
@@ -248,7 +248,7 @@ def test_only_what_may_have_been_charged_counts(
     watching.clock.move(minutes=16)
     watching.profiles.answers["ada"] = answer  # type: ignore[assignment]  # as parametrised
     watching.poll("new_video", "ada")
-    assert watching.watches.spent(watching.caller().connection, "2026-11-24") == spent
+    assert watching.stores.watches.spent(watching.caller().connection, "2026-11-24") == spent
 
 
 def test_profile_that_a_worker_is_seeing_first_is_waited_for(
@@ -280,5 +280,5 @@ def claimed_by_a_worker(watching: Watching) -> ClaimedWatch:
     caller = watching.caller()
     inputs = {"handles": ["ada"]}
     watching.hooks.subscribe("new_video", "https://hooks.example.com/1", inputs, caller)
-    (claimed,) = watching.watches.claim_due(watching.clock.now(), lease=LEASE, limit=1)
+    (claimed,) = watching.stores.watches.claim_due(watching.clock.now(), lease=LEASE, limit=1)
     return claimed

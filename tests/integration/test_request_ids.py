@@ -35,7 +35,7 @@ def test_each_look_has_an_id_that_its_events_are_delivered_under(watching: Watch
     for name in NAMES:
         watching.profiles.answers[name] = profile(name, videos=3)
     watching.clock.move(minutes=16)
-    due = watching.watches.claim_due(watching.clock.now(), lease=LEASE, limit=100)
+    due = watching.stores.watches.claim_due(watching.clock.now(), lease=LEASE, limit=100)
     together = Barrier(len(NAMES))
 
     def look(watch: Any) -> None:

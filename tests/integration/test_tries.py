@@ -214,7 +214,8 @@ def test_so_many_go_in_one_call_the_oldest_first(watching: Watching) -> None:
     dead = sorted(int(row["id"]) for row in listed(watching, state="dead"))
     mine, now = watching.caller().connection, watching.clock.now()
     parts = [
-        watching.deliveries.replay_dead(mine, now, subscription_id=None, limit=3) for _ in range(4)
+        watching.stores.deliveries.replay_dead(mine, now, subscription_id=None, limit=3)
+        for _ in range(4)
     ]
     assert parts == [(dead[:3], 4), (dead[3:6], 1), (dead[6:], 0), ([], 0)]
 

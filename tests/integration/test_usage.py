@@ -103,7 +103,7 @@ def test_failures_count_where_they_may_have_cost(
 
 def test_budget_ends_look_ups_before_it_is_overspent(engine: Engine) -> None:
     """Five credits are two look-ups, whatever asks; what is known already goes on."""
-    watching = with_profile(Watching(engine, key_budget=5))
+    watching = with_profile(Watching(engine, daily_credits=5))
     look_up(watching, max_age=0)
     watching.clock.move(minutes=2)
     watching.poll("new_video", "ada")
@@ -117,7 +117,7 @@ def test_budget_ends_look_ups_before_it_is_overspent(engine: Engine) -> None:
 
 
 def test_failure_without_cost_leaves_the_budget_as_it_was(engine: Engine) -> None:
-    watching = with_profile(Watching(engine, key_budget=2))
+    watching = with_profile(Watching(engine, daily_credits=2))
     watching.profiles.answers["ada"] = UpstreamUnavailable()
     for _ in range(3):
         with pytest.raises(UpstreamUnavailable):
@@ -130,7 +130,7 @@ def test_failure_without_cost_leaves_the_budget_as_it_was(engine: Engine) -> Non
 
 
 def test_made_up_keys_leave_nothing_behind(engine: Engine) -> None:
-    watching = with_profile(Watching(engine, key_budget=10))
+    watching = with_profile(Watching(engine, daily_credits=10))
     watching.profiles.bad_keys["sk_bad"] = InvalidApiKey()
     with pytest.raises(InvalidApiKey):
         look_up(watching, api_key="sk_bad")
@@ -202,7 +202,7 @@ def test_days_reach_over_months_and_begin_when_they_are_asked(watching: Watching
 
 def test_days_leave_out_what_is_only_set_aside(engine: Engine) -> None:
     """It is counted beside what was spent, so that a budget holds."""
-    watching = with_profile(Watching(engine, key_budget=10))
+    watching = with_profile(Watching(engine, daily_credits=10))
     look_up(watching)
     (today,) = watching.usage.by_day(watching.caller(), days=1)["days"]
     assert (today["credits"], today["by"]) == (2, {"get_profile": 2})

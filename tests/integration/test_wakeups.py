@@ -32,7 +32,7 @@ def watching(database_url: str) -> Iterator[Watching]:
 
 
 def claim_one(watching: Watching, sequence: int) -> ClaimedDelivery | None:
-    return watching.deliveries.claim_one(sequence, watching.clock.now(), lease=LEASE)
+    return watching.stores.deliveries.claim_one(sequence, watching.clock.now(), lease=LEASE)
 
 
 def sequences(watching: Watching) -> list[int]:
@@ -60,7 +60,7 @@ def test_wake_up_goes_out_after_the_commit(watching: Watching, database_url: str
     found: list[object] = []
 
     def send(kind: Due, numbers: Sequence[int]) -> None:
-        store = rival.watches if kind == "watch" else rival.deliveries
+        store = rival.stores.watches if kind == "watch" else rival.stores.deliveries
         found.extend(store.claim_one(n, watching.clock.now(), lease=LEASE) for n in numbers)
 
     with database(database_url) as other:
@@ -123,13 +123,13 @@ def test_wake_up_looks_only_where_somebody_is_told(watching: Watching) -> None:
     due = [
         one
         for number in range(1, 5)
-        if (one := watching.watches.claim_one(number, now, lease=LEASE)) is not None
+        if (one := watching.stores.watches.claim_one(number, now, lease=LEASE)) is not None
     ]
     assert [one.handle for one in due] == ["ada"]
-    assert watching.watches.due_of(made["id"], watching.clock.now()) == [due[0].id]
-    assert watching.watches.claim_one(due[0].id, now, lease=LEASE) is None
-    watching.watches.stop_connection(due[0].connection_id, "refused")
-    assert watching.watches.claim_one(due[0].id, now + LEASE, lease=LEASE) is None
+    assert watching.stores.watches.due_of(made["id"], watching.clock.now()) == [due[0].id]
+    assert watching.stores.watches.claim_one(due[0].id, now, lease=LEASE) is None
+    watching.stores.watches.stop_connection(due[0].connection_id, "refused")
+    assert watching.stores.watches.claim_one(due[0].id, now + LEASE, lease=LEASE) is None
 
 
 def test_broker_that_is_gone_costs_a_sender_nothing_more(caplog: pytest.LogCaptureFixture) -> None:

@@ -77,7 +77,7 @@ def test_watching_wakes_a_worker(watching: Watching) -> None:
     watch(watching)
     ((kind, number),) = watching.wakeups.sent
     assert kind == "watch"
-    assert watching.watches.claim_one(number, watching.clock.now(), lease=LEASE)
+    assert watching.stores.watches.claim_one(number, watching.clock.now(), lease=LEASE)
 
 
 def test_watching_twice_makes_nothing_and_costs_nothing(watching: Watching, engine: Engine) -> None:
@@ -200,9 +200,9 @@ def test_neither_polls_nor_hooks_meet_what_the_console_watches(watching: Watchin
 
 def test_console_needs_a_worker(watching: Watching) -> None:
     """Who runs the connector is told where there is none."""
-    assert watching.workers.problem(watching.clock.now()) is None
+    assert watching.stores.workers.problem(watching.clock.now()) is None
     watch(watching)
-    assert "No worker is alive" in (watching.workers.problem(watching.clock.now()) or "")
+    assert "No worker is alive" in (watching.stores.workers.problem(watching.clock.now()) or "")
 
 
 # Lists
@@ -285,7 +285,7 @@ def test_key_that_was_refused_is_the_problem_of_all_its_profiles(watching: Watch
     """Nobody looks at any of them until it is connected again."""
     for name in ("ada", "bo"):
         watch(watching, name)
-    watching.watches.stop_connection(watching.caller().connection, "The key was refused.")
+    watching.stores.watches.stop_connection(watching.caller().connection, "The key was refused.")
     assert one(watching)["problem"] == "The key was refused."
     assert watching.look() == 0
     assert watch(watching, "bo")["problem"] is None
@@ -322,7 +322,7 @@ def test_nobody_looks_at_what_is_paused(watching: Watching) -> None:
     watching.watched.pause("ada", watching.caller())
     now = watching.clock.now()
     assert watching.look() == 0
-    assert watching.watches.claim_one(number, now, lease=LEASE) is None
+    assert watching.stores.watches.claim_one(number, now, lease=LEASE) is None
     with pytest.raises(UpstreamUnavailable, match=PAUSED):
         watching.poll("new_video", "ada")
     assert watching.profiles.asked == []
@@ -383,7 +383,7 @@ def test_look_under_way_keeps_its_result_and_the_pause(
 ) -> None:
     watch(watching)
     watching.profiles.answers["ada"] = answer
-    (claimed,) = watching.watches.claim_due(watching.clock.now(), lease=LEASE, limit=1)
+    (claimed,) = watching.stores.watches.claim_due(watching.clock.now(), lease=LEASE, limit=1)
     watching.watched.pause("ada", watching.caller())
     watching.watcher.look(claimed)
     shown = one(watching)

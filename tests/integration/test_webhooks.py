@@ -347,7 +347,7 @@ def calling_back(watching: Watching, **given: Any) -> dict[str, Any]:
 
 def look(watching: Watching) -> None:
     """What a worker does with the rows of jobs."""
-    for task in watching.kept_jobs.claim_due(watching.clock.now(), lease=LEASE, limit=100):
+    for task in watching.stores.jobs.claim_due(watching.clock.now(), lease=LEASE, limit=100):
         watching.batcher.look(task)
 
 
@@ -406,5 +406,5 @@ def test_webhook_outlives_its_jobs(watching: Watching) -> None:
     fire(watching, made)
     look(watching)
     watching.deliver()
-    assert watching.kept_jobs.forget(watching.clock.now() + timedelta(days=60)) == 1
+    assert watching.stores.jobs.forget(watching.clock.now() + timedelta(days=60)) == 1
     assert fire(watching, made, "bo").accepted

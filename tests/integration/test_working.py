@@ -73,9 +73,9 @@ def running(tmp_path: Path) -> Iterator[Running]:
     with fake_upstream() as receiver, new_session(pool_size=THREADS) as session:
         worker = Worker(
             name="w",
-            watches=watching.watches,
-            deliveries=watching.deliveries,
-            jobs=watching.kept_jobs,
+            watches=watching.stores.watches,
+            deliveries=watching.stores.deliveries,
+            jobs=watching.stores.jobs,
             workers=Workers(engine),
             watcher=watching.watcher,
             batcher=watching.batcher,
@@ -193,7 +193,7 @@ def test_worker_that_is_woken_begins_a_batch(running: Running) -> None:
 
     watching = running.watching
     rows = [f"row{n}" for n in range(30)]
-    swept, claim_due = threading.Event(), watching.kept_jobs.claim_due
+    swept, claim_due = threading.Event(), watching.stores.jobs.claim_due
 
     def sweep(*args: Any, **kwargs: Any) -> Any:
         try:
@@ -201,7 +201,7 @@ def test_worker_that_is_woken_begins_a_batch(running: Running) -> None:
         finally:
             swept.set()
 
-    watching.kept_jobs.claim_due = sweep  # type: ignore[method-assign]
+    watching.stores.jobs.claim_due = sweep  # type: ignore[method-assign]
     running.worker = replace(running.worker, wakeups=Wakes(), sweep_seconds=1e6)
     with running.at_work():
         assert swept.wait(50)

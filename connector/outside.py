@@ -1,0 +1,113 @@
+"""Assembly of what the parts meet outside their database: the upstream, receivers, time, chance."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import requests
+from sqlalchemy import Engine, make_url
+
+from connector.adapters.clock import SystemClock
+from connector.adapters.crypto import FernetVault, key_beside
+from connector.adapters.measured import Measure, MeasuredProfiles, MeasuredSender
+from connector.adapters.pictures import WebPictures
+from connector.adapters.sender import WebhookSender
+from connector.adapters.store.subscriptions import Subscriptions
+from connector.adapters.wakeups import NoWakeups
+from connector.config import Settings, SettingsError
+from connector.domain.errors import Unreadable
+from connector.domain.ports import Clock, PictureSource, Profiles, Sender, Vault, Wakeups
+from connector.domain.targets import is_denied
+from connector.setting_rules import networks_in
+from wire.http import new_session
+
+# A few pages are looked at, not hundreds.
+_PICTURES_AT_ONCE = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outside:
+    """`random` gives numbers from 0 up to 1; `forget_elsewhere` forgets what others keep from before."""
+
+    profiles: Profiles
+    sender: Sender
+    pictures: PictureSource | None
+    vault: Vault
+    wakeups: Wakeups
+    measure: Measure
+    forget_elsewhere: Callable[[datetime], object]
+    clock: Clock = field(default_factory=SystemClock)
+    random: Callable[[], float] = random.random
+
+
+def real_outside(
+    settings: Settings,
+    profiles: Profiles,
+    measure: Measure,
+    forget_elsewhere: Callable[[datetime], object],
+) -> Outside:
+    """What these settings name, measured. Raises `SettingsError`."""
+    sender = WebhookSender(_guarded_session(settings, settings.worker_threads))
+    return Outside(
+        profiles=MeasuredProfiles(profiles, measure),
+        sender=MeasuredSender(sender, measure),
+        # Sample data names pictures that are nowhere.
+        pictures=WebPictures(_guarded_session(settings, _PICTURES_AT_ONCE))
+        if settings.is_live
+        else None,
+        vault=_vault(settings),
+        wakeups=_wakeups(settings),
+        measure=measure,
+        forget_elsewhere=forget_elsewhere,
+    )
+
+
+def check_keys_open(settings: Settings, engine: Engine) -> None:
+    """Raises `SettingsError` where a key that is stored there can't be opened with these settings."""
+    vault = _vault(settings)
+    try:
+        for sealed in Subscriptions(engine).sealed_keys():
+            vault.open(sealed)
+    except Unreadable:
+        raise SettingsError(
+            "The setting CONNECTOR_ENCRYPTION_KEYS is wrong: it doesn't open the API keys that are"
+            " stored. Where none was set, the key is in the file beside the database that ends in .key."
+        ) from None
+
+
+def _guarded_session(settings: Settings, pool_size: int) -> requests.Session:
+    """A session for addresses that strangers name."""
+    allow_local = settings.connector_allow_local_callbacks
+    denied = networks_in(settings.connector_denied_networks)
+
+    def may_dial(address: str) -> bool:
+        return not is_denied(address, allow_local=allow_local, networks=denied)
+
+    return new_session(pool_size=pool_size, may_dial=may_dial)
+
+
+def _wakeups(settings: Settings) -> Wakeups:
+    if not settings.connector_broker_url:
+        return NoWakeups()
+    # Where there is no broker, nobody waits for Celery to be imported.
+    from connector.adapters.queue import Queue
+
+    return Queue(settings.connector_broker_url, SystemClock())
+
+
+def _vault(settings: Settings) -> FernetVault:
+    if settings.connector_encryption_keys:
+        return FernetVault(settings.connector_encryption_keys.split(","))
+    settings.check_live()
+    database = Path(str(make_url(settings.database_url).database))
+    try:
+        return FernetVault(key_beside(database).split(","))
+    except ValueError:
+        raise SettingsError(
+            f"{database}.key must hold keys from 'python -m connector new-encryption-key', with commas"
+            " in between. Without those that were in it, stored API keys stay closed."
+        ) from None
