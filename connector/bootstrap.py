@@ -22,7 +22,7 @@ from connector.adapters.measured import Measure, measured_application
 from connector.adapters.metrics import Metrics
 from connector.adapters.store.deliveries import Deliveries
 from connector.config import Settings, SettingsError
-from connector.databases import is_newer, open_database, problem_of
+from connector.databases import is_newer, is_outage, open_database, problem_of
 from connector.domain.rows import profile_row
 from connector.exports.openapi import openapi_document
 from connector.exports.openapi.responses import Door
@@ -261,6 +261,7 @@ def _connector(
         scrape=scrape(settings, partial(metrics.text, known)),
         clock=clock,
         rates=_rates(settings, clock),
+        is_outage=partial(is_outage, engine),
         max_deadline_seconds=settings.connector_deadline_seconds,
         base_url=settings.connector_base_url,
         test_key=test_key(settings),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from sqlite3 import SQLITE_ERROR
 from typing import TYPE_CHECKING
 
+from sqlalchemy import exc as failures
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 TABLES = (ENDPOINT_TABLES, CONNECTOR_TABLES)
+_OUTAGES = (failures.OperationalError, failures.InterfaceError, failures.TimeoutError)
 
 
 def open_database(settings: Settings, *, must_exist: bool = False) -> Engine:
@@ -44,6 +47,18 @@ def problem_of(engine: Engine) -> str | None:
 def is_newer(engine: Engine) -> bool:
     """Whether a later version has migrated it."""
     return any(migrations.is_older(engine) for migrations in TABLES)
+
+
+def is_outage(engine: Engine, exc: Exception) -> bool:
+    """Whether the database is to blame for it: gone, full, locked for long, or not migrated."""
+    if isinstance(exc, failures.ProgrammingError) or _sqlite_code(exc) == SQLITE_ERROR:
+        # A table that isn't there; or a statement of ours that is wrong.
+        return problem_of(engine) is not None
+    return isinstance(exc, _OUTAGES)
+
+
+def _sqlite_code(exc: Exception) -> int | None:
+    return getattr(getattr(exc, "orig", None), "sqlite_errorcode", None)
 
 
 def migrate_database(settings: Settings) -> None:

@@ -145,6 +145,17 @@ class UpstreamTimeout(Permanent):
     advice = _CHARGED
 
 
+class Unavailable(Permanent):
+    """The caller waits until the connector's own database is there again."""
+
+    code = "unavailable"
+    default = "The connector can't use its database just now."
+    advice = (
+        "Try again in a minute; a look-up that was under way may have been charged. Whoever runs the"
+        " connector finds the reason at /readyz."
+    )
+
+
 class Retriable(ConnectorError):
     """The same request may succeed later, and the failed one was not charged."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, jsonify, request
 
 from connector.domain.acting import API_KEY, CONSOLE, acts
+from connector.domain.errors import Unavailable
 from connector.domain.platforms import PLATFORMS
 from connector.domain.ports import Clock
 from connector.web.console.desk import refused
@@ -26,6 +28,8 @@ from wire.json_answers import JSONAnswers
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+log = logging.getLogger(__name__)
+IsOutage = Callable[[Exception], bool]
 MAX_BODY_BYTES = 1024 * 1024
 
 
@@ -38,15 +42,17 @@ def create_app(
     scrape: Scrape,
     clock: Clock,
     rates: Rates,
+    is_outage: IsOutage,
     max_deadline_seconds: float,
     base_url: str | None = None,
     test_key: str | None = None,
 ) -> Flask:
     """The application. `max_deadline_seconds` caps every platform's own deadline.
 
-    `base_url` is its public address, where it is known; `test_key` one that anybody may use.
+    `is_outage` tells what comes of a database that is gone from a fault of ours. `base_url` is its
+    public address, where it is known; `test_key` one that anybody may use.
     """
-    app = _Plain(__name__, static_folder=None)
+    app = _App(is_outage)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY_BYTES
     app.json = JSONAnswers(app)
@@ -84,7 +90,19 @@ def create_app(
     return app
 
 
-class _Plain(Flask):
+class _App(Flask):
+    def __init__(self, is_outage: IsOutage) -> None:
+        super().__init__(__name__, static_folder=None)
+        self._is_outage = is_outage
+
+    def handle_user_exception(self, e: Exception) -> Any:
+        """Here, as pages and platforms show it each in their own way."""
+        if not self._is_outage(e):
+            return super().handle_user_exception(e)
+        # Without the traceback: each request has the same.
+        log.error("the database can't be used", extra={"problem": str(getattr(e, "orig", e))})
+        return super().handle_user_exception(Unavailable())
+
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Called by Flask for each function of each request; to find that none is async takes it long."""
         return func

@@ -35,6 +35,7 @@ STATUSES: Final[Mapping[type[ConnectorError], int]] = {
     errors.RateLimited: 429,
     errors.UpstreamInvalid: 502,
     errors.UpstreamUnavailable: 502,
+    errors.Unavailable: 503,
     errors.UpstreamTimeout: 504,
 }
 

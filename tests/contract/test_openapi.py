@@ -92,6 +92,7 @@ def connector_app() -> Flask:
         scrape=Scrape(bytes, "text/plain", token=None, is_open=True),
         clock=SystemClock(),
         rates=NO_LIMITS,
+        is_outage=lambda exc: False,
         max_deadline_seconds=60,
     )
 
@@ -260,6 +261,7 @@ def test_what_never_happens_in_tests_is_documented_too() -> None:
         scrape=Scrape(bytes, "text/plain", token=None, is_open=True),
         clock=SystemClock(),
         rates=NO_LIMITS,
+        is_outage=lambda exc: False,
         max_deadline_seconds=60,
     )
     for path, status in (("/readyz", 503), ("/make/me", 500), ("/make/searches/find_profile", 500)):

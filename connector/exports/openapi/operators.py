@@ -48,7 +48,7 @@ def operator_paths(door: Door, responses: Responses) -> dict[str, Any]:
         "/healthz": _get(
             "healthz", "Is the process up", {"200": _json("It is.", alive)} | unlimited
         ),
-        "/readyz": _get("readyz", "Can it do its work", readiness | unlimited),
+        "/readyz": _get("readyz", "Can it do its work", unlimited | readiness),
         "/metrics": _get("metrics", "Read what is measured", {"200": _metrics()} | unread),
         "/openapi.json": _get("openapi", "Get this document", document | refused),
         "/docs": _get("docs", "Read and try this document", page | refused),

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from apispec import APISpec
 
-from connector.domain.errors import ConnectorError, IdempotencyKeyBusy, RateLimited
+from connector.domain.errors import ConnectorError, IdempotencyKeyBusy, RateLimited, Unavailable
 from connector.exports.openapi.headers import RATE_LIMIT, sent
 from schemas.errors import ErrorBody
 from schemas.fields import sample_of
@@ -51,9 +51,13 @@ class Responses:
     def of(
         self, *refusals: int, errors: Iterable[type[ConnectorError]] = ()
     ) -> dict[str, dict[str, str]]:
-        """Responses by status, for what the door refuses and for the `errors` of a use case."""
+        """Responses by status, for what the door refuses and for the `errors` of a use case.
+
+        Any route may find its database gone.
+        """
         cases: defaultdict[int, dict[str, _Case]] = defaultdict(dict)
-        for kind in errors:
+        kinds: list[type[ConnectorError]] = [*errors, Unavailable]
+        for kind in kinds:
             cases[self._door.statuses[kind]][kind.code] = _raised(kind)
         for status in refusals:
             code, advice = self._door.refusals[status]
