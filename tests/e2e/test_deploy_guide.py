@@ -24,6 +24,10 @@ BLOCKS = re.findall(r"<!-- run by tests/e2e/test_deploy_guide.py -->\n```sh\n(.*
 # More than the web server looks up itself.
 BATCH = 11
 AS_CONNECTOR = "setpriv --reuid connector --regid connector --init-groups "
+FOLDERS = (
+    *("srv/connector/1", "etc/caddy", "etc/cron.daily", "var/lib", "usr/local/bin"),
+    "run/connector",
+)
 PARTS = ("app.py", "gunicorn.conf.py", "connector", "profile_api", "schemas", "wire", "deploy")
 
 
@@ -34,7 +38,7 @@ class Machine:
         self.root = root
         self.port, self.web_port = free_port(), free_port()
         self.domain = f"localhost:{self.port}"
-        for folder in ("srv/connector/1", "etc/caddy", "var/lib", "usr/local/bin", "run/connector"):
+        for folder in FOLDERS:
             (root / folder).mkdir(parents=True)
         (root / "srv/connector/current").symlink_to("1")
         for name in PARTS:
@@ -124,7 +128,7 @@ def test_one_small_server_answers_over_tls(machine: Machine) -> None:
 
     What the worker does is counted where the web server tells it.
     """
-    settings, prepare, tls, first = BLOCKS
+    settings, prepare, tls, first, nightly = BLOCKS
     machine.run(settings)
     kept = machine.root / "etc/connector.env"
     assert kept.stat().st_mode & 0o777 == 0o600
@@ -141,7 +145,9 @@ def test_one_small_server_answers_over_tls(machine: Machine) -> None:
         folder = log_folder(machine, "caddy")
         ready = '"worker":"ok"'
         running.enter_context(child(machine.caddy(), folder, ready=lambda: machine.says(ready)))
-        row = json.loads(machine.run(first))
+        key, answered = machine.run(first).splitlines()
+        assert key.startswith("sk_")
+        row = json.loads(answered)
         assert (row["handle"], row["request_source"]) == ("stoolpresidente", "ZAPIER")
         requests.post(
             f"http://127.0.0.1:{machine.web_port}/api/actions/get_profiles",
@@ -153,6 +159,28 @@ def test_one_small_server_answers_over_tls(machine: Machine) -> None:
         again = machine.run("connector check")
         assert "A worker is alive." in again
         assert "can read" not in again
+        machine.run(nightly)
+        machine.run("exec /etc/cron.daily/connector")
+        (kept,) = (machine.root / "var/lib/connector").glob("backup-?.db")
+        assert kept.stat().st_mode & 0o777 == 0o600
+
+
+def test_upgrade_that_fails_leaves_the_old_version_alone(machine: Machine) -> None:
+    """Pasted as a whole, where the new version can't even be had."""
+    (upgrade,) = re.findall(r"```sh\n(\(\n.*?)```", GUIDE, re.S)
+    systemctl = machine.root / "usr/local/bin/systemctl"
+    systemctl.write_text(f"#!/bin/sh\ntouch {machine.root}/called\n")
+    systemctl.chmod(0o755)
+    names = {"OLD": "1", "VERSION": "2", "REPOSITORY": str(machine.root / "nowhere")}
+    # As an interactive shell goes on, so does this one.
+    given = ["sh", "-c", f"{machine.here(upgrade)}\nreadlink srv/connector/current"]
+    environment = machine.environment(**names)
+    answer = subprocess.run(
+        given, cwd=machine.root, env=environment, capture_output=True, text=True, check=False
+    )
+    assert "nowhere" in answer.stderr
+    assert answer.stdout == "1\n"
+    assert not (machine.root / "called").exists()
 
 
 def test_key_made_without_the_product_is_one_that_it_takes() -> None:
@@ -165,6 +193,6 @@ def test_key_made_without_the_product_is_one_that_it_takes() -> None:
 def test_blocks_of_the_guide_are_shell() -> None:
     """Those that can't be run here can at least be read by one."""
     blocks = re.findall(r"```sh\n(.*?)```", GUIDE, re.S)
-    assert len(blocks) > len(BLOCKS) == 4
+    assert len(blocks) > len(BLOCKS) == 5
     for block in blocks:
         subprocess.run(["sh", "-n"], input=block, text=True, check=True)
