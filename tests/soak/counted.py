@@ -73,19 +73,32 @@ def _work(soak: Soak, books: Books) -> Work:
         unended_jobs=books.unended_jobs(),
         unended_rows=books.unended_rows(),
         paid_again=again.total(),
-        unexplained=sum(n for handle, n in again.items() if handle not in soak.killing.cut_handles),
+        unexplained=[
+            _told(soak, handle) for handle in again if handle not in soak.killing.cut_handles
+        ],
         repeats=tally.repeats,
         wrong_repeats=tally.wrong_repeats,
         overspent=sum(max(spent[prefix] - tally.budgets[prefix], 0) for prefix in tally.budgets),
     )
 
 
+def _told(soak: Soak, handle: str) -> str:
+    """When it was asked for and by whom, and the deaths around."""
+    calls = soak.world.upstream.made[handle]
+    asked = ", ".join(f"{c.by} {c.began_at:.1f}-{c.ended_at or 0:.1f}" for c in calls)
+    first, last = calls[0].began_at, calls[-1].began_at
+    died = [f"{name} {at:.1f}" for name, at in soak.killing.deaths if first - 1 < at < last + 1]
+    return f"{handle} asked by {asked}; died {', '.join(died) or 'none'}"
+
+
 def _answers(soak: Soak) -> Answers:
     tally, downs = soak.tally, soak.web.downs
-    unexplained = sum(
-        not any(began <= up and ended >= down for down, up in downs)
-        for began, ended in tally.unanswered
-    )
+    unexplained = [
+        f"{one.route} at {one.began:.1f} until {one.ended:.1f}: {one.failure}; the last that was down was"
+        f" so {max((down for down in downs if down[0] < one.ended), default=None)}"
+        for one in tally.unanswered
+        if not any(one.began <= up and one.ended >= down for down, up in downs)
+    ]
     return Answers(
         total=tally.total,
         # A brief soak is over before all were visited.

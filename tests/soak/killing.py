@@ -37,6 +37,7 @@ class Killing:
     cut_calls: Counter[str] = field(default_factory=Counter)
     cut_handles: set[str] = field(default_factory=set)
     cut_tries: int = 0
+    deaths: list[tuple[str, float]] = field(default_factory=list)
 
     def run(self, times: int) -> None:
         """Kills so often, one after the other."""
@@ -86,6 +87,7 @@ class Killing:
             time.sleep(0.01)
 
     def _cut(self, process: Process) -> None:
+        self.deaths.append((process.name, time.monotonic()))
         # Counted when it is dead: until then it may begin more.
         calls = self.world.upstream.in_flight(process.name)
         self.cut_calls.update(call.connection for call in calls)

@@ -16,7 +16,7 @@ import requests
 
 from tests.soak.receivers import TOLD, Receivers
 from tests.soak.routes import BY_OTHERS, ENDS, MAKERS, OPEN, TAKES
-from tests.soak.tally import FIRE, Tally
+from tests.soak.tally import FIRE, Tally, Unanswered
 
 _FORM_TOKEN: Final = re.compile(r'name="form_token" value="(\w+)"')
 _SECONDS: Final = 90
@@ -184,8 +184,8 @@ class Visitor:
             response = self._session.request(
                 method, f"{self.url}{path}", timeout=_SECONDS, allow_redirects=False, **sent
             )
-        except requests.RequestException:
-            self.tally.lost(began, time.monotonic())
+        except requests.RequestException as exc:
+            self.tally.lost(Unanswered(route, repr(exc), began, time.monotonic()))
             return None
         self.tally.count(route, response)
         return response

@@ -32,7 +32,8 @@ def _rows(figures: Figures, seconds: float) -> dict[str, str]:
     return {
         "seconds until all had ended": f"{seconds:.0f}",
         "requests answered": f"{answers.total}; {_several(figures.families)}",
-        "without an answer": f"{answers.unanswered}, of which {answers.unexplained} that no kill explains",
+        "without an answer": f"{answers.unanswered},"
+        f" of which {len(answers.unexplained)} that no kill explains",
         "kills": f"{sum(figures.kills.values())}; {_several(figures.kills)}",
         "faults of the upstream": _several(figures.injected),
         "tries of hostile receivers": _several(figures.hostile),
@@ -42,7 +43,8 @@ def _rows(figures: Figures, seconds: float) -> dict[str, str]:
         "results promised": f"{len(work.accepted)}, never sent {len(work.accepted - work.told)}",
         "jobs accepted": f"{len(work.jobs)}, not ended {work.unended_jobs}",
         "repeats with an Idempotency-Key": f"{work.repeats}, answered otherwise {work.wrong_repeats}",
-        "paid again": f"{work.paid_again} look-ups (of which {work.unexplained} that no kill had cut off)",
+        "paid again": f"{work.paid_again} look-ups"
+        f" (of which {len(work.unexplained)} that no kill had cut off)",
         "credits charged": f"{figures.charged}; in the books {figures.booked}, unsure"
         f" {sum(a.unsure for a in figures.accounts)}, in neither"
         f" {sum(max(a.forgotten, 0) for a in figures.accounts)}"

@@ -29,12 +29,22 @@ _REFUSED: Final = frozenset(
 _SPENT, _PENDING = (FIRE, 403), ("/replay", 404)
 
 
+@dataclass(frozen=True)
+class Unanswered:
+    """A request without an answer: what it asked, how it failed, and when."""
+
+    route: str
+    failure: str
+    began: float
+    ended: float
+
+
 @dataclass
 class Tally:
     """Of all visitors together. A route is "METHOD /rule", whatever the platform."""
 
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)
-    unanswered: list[tuple[float, float]] = field(default_factory=list)
+    unanswered: list[Unanswered] = field(default_factory=list)
     misshapen: Counter[str] = field(default_factory=Counter)
     wrong_repeats: int = 0
     repeats: int = 0
@@ -51,10 +61,10 @@ class Tally:
             if response.status_code >= 400 and "/console" not in route:
                 self.misshapen[route] += not _is_published(response)
 
-    def lost(self, began: float, ended: float) -> None:
+    def lost(self, request: Unanswered) -> None:
         """One request without an answer."""
         with self._lock:
-            self.unanswered.append((began, ended))
+            self.unanswered.append(request)
 
     def repeated(self, *, well: bool) -> None:
         """One repeat with an Idempotency-Key."""

@@ -7,7 +7,7 @@ import json
 import random
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -57,6 +57,7 @@ class Call:
     connection: str
     handle: str
     by: str
+    began_at: float
     ended_at: float | None = None
 
 
@@ -80,6 +81,7 @@ class Upstream:
     charged: Counter[tuple[str, str]] = field(default_factory=Counter)
     in_vain: Counter[str] = field(default_factory=Counter)
     injected: Counter[str] = field(default_factory=Counter)
+    made: defaultdict[str, list[Call]] = field(default_factory=lambda: defaultdict(list))
     _open: set[Call] = field(default_factory=set)
     _ended: deque[Call] = field(default_factory=deque)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -107,7 +109,8 @@ class Upstream:
                 return Answer(400, MISSING_HANDLE), None
             if handle.startswith(RESERVED_HANDLES):
                 return Answer(404, NOT_FOUND), None
-            call = Call(connection_of(api_key, _PLATFORMS[body["requestSource"]]), handle, by)
+            connection = connection_of(api_key, _PLATFORMS[body["requestSource"]])
+            call = Call(connection, handle, by, time.monotonic())
             return self._charged(call, fault), call
 
     def _fault(self) -> str:
@@ -123,6 +126,7 @@ class Upstream:
         handle = call.handle
         self.asked[handle] += 1
         self.charged[call.connection, handle] += 1
+        self.made[handle].append(call)
         self._open.add(call)
         if fault in (_BAD, _RESET, _SLOW):
             self.in_vain[handle] += 1

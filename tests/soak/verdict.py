@@ -82,7 +82,7 @@ class Work:
     unended_jobs: int = 0
     unended_rows: int = 0
     paid_again: int = 0
-    unexplained: int = 0
+    unexplained: Sequence[str] = ()
     repeats: int = 0
     wrong_repeats: int = 0
     overspent: int = 0
@@ -98,7 +98,7 @@ class Answers:
     refusals: Mapping[str, int] = field(default_factory=dict)
     misshapen: Mapping[str, int] = field(default_factory=dict)
     unanswered: int = 0
-    unexplained: int = 0
+    unexplained: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,8 @@ def _of_work(work: Work) -> dict[str, object]:
         f"{gone} jobs were accepted and are gone.": gone,
         f"{work.unended_jobs} jobs have not ended.": work.unended_jobs,
         f"{work.unended_rows} rows have not ended.": work.unended_rows,
-        f"{work.unexplained} look-ups were paid again that no kill had cut off.": work.unexplained,
+        f"{len(work.unexplained)} look-ups were paid again that no kill had cut off"
+        f"{_listed(frozenset(work.unexplained))}.": work.unexplained,
         f"{work.wrong_repeats} of {work.repeats} repeats were not answered as the first.": (
             work.wrong_repeats
         ),
@@ -230,9 +231,8 @@ def _of_answers(answers: Answers) -> dict[str, object]:
         ),
         f"{sum(answers.misshapen.values())} errors were not in the published form"
         f"{_listed(answers.misshapen)}.": sum(answers.misshapen.values()),
-        f"{answers.unexplained} requests got no answer that no kill explains.": (
-            answers.unexplained
-        ),
+        f"{len(answers.unexplained)} requests got no answer that no kill explains"
+        f"{_listed(frozenset(answers.unexplained))}.": answers.unexplained,
     }
 
 
