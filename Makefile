@@ -2,11 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ENGINE := platforms/zapier/node_modules/.package-lock.json
-# What a caller sees is the same with either class of web worker.
-ON_GEVENT := errors get_profile hostile_callers hostile_upstream idempotency money_and_secrets webhooks
+# Where the class of web worker could make a difference to callers: those in a crowd, slow or broken.
+ON_GEVENT := hostile_callers hostile_upstream idempotency money_and_secrets
 # What is made last, so that an installation that was cut off is done again.
 PEERS := benchmarks/peers/node_modules/sqlite3/build/Release/node_sqlite3.node
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+# Debian's packages come beside Python's, and Node's beside the checks.
+MAKEFLAGS += --jobs=2
 
 .PHONY: help run test soak soak-faults fuzz bench bench-peers check pictures platforms tools
 .DEFAULT_GOAL := help
