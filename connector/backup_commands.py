@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from connector import databases
 from connector.adapters.store.subscriptions import Subscriptions
+from connector.commands import pass_settings
 from connector.config import Settings, SettingsError
 from connector.outside import check_keys_open
 from wire.database import open_engine
@@ -45,7 +46,7 @@ def _in_sentences(command: Callable[..., None]) -> Callable[..., None]:
     def told(settings: Settings, /, **given: Any) -> None:
         try:
             command(settings, **given)
-        except (SettingsError, Unfit) as exc:
+        except Unfit as exc:
             raise click.ClickException(str(exc)) from exc
         except OSError as exc:
             raise click.ClickException(f"{exc.filename}: {exc.strerror}.") from exc
@@ -56,7 +57,7 @@ def _in_sentences(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @click.argument("file", type=_FILE)
 @click.option("--force", is_flag=True, help="Also where FILE exists, which is replaced then.")
-@click.pass_obj
+@pass_settings
 @_in_sentences
 def backup(settings: Settings, /, file: Path, *, force: bool) -> None:
     """Copy the whole database into FILE, while web server and workers go on.
@@ -92,7 +93,7 @@ def backup(settings: Settings, /, file: Path, *, force: bool) -> None:
 @click.option(
     "--replace", is_flag=True, help="Also where there is a database, which is kept aside."
 )
-@click.pass_obj
+@pass_settings
 @_in_sentences
 def restore(settings: Settings, /, file: Path, *, replace: bool) -> None:
     """Make the database at DATABASE_URL again from FILE, and bring it up to date.

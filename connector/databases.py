@@ -39,6 +39,15 @@ def open_database(settings: Settings, *, must_exist: bool = False) -> Engine:
         raise _unusable_database(settings, exc) from exc
 
 
+def usable_database(settings: Settings) -> Engine:
+    """The database, where it can be used. Raises `SettingsError`."""
+    engine = open_database(settings)
+    if problem := problem_of(engine):
+        engine.dispose()
+        raise SettingsError(problem)
+    return engine
+
+
 def problem_of(engine: Engine) -> str | None:
     """Why the database can't be used yet, as a sentence; null when it can."""
     return next(filter(None, (migrations.problem(engine) for migrations in TABLES)), None)
