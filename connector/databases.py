@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from sqlite3 import SQLITE_ERROR
 from typing import TYPE_CHECKING
@@ -27,21 +28,27 @@ _OUTAGES = (failures.OperationalError, failures.InterfaceError, failures.Timeout
 
 
 def open_database(settings: Settings, *, must_exist: bool = False) -> Engine:
-    """The engine, with a folder for the database file: SQLite makes the file, not its folder."""
+    """The engine, with a folder for the database file: SQLite makes the file, not its folder.
+
+    Raises `SettingsError`.
+    """
+    if must_exist and not is_there(settings):
+        raise SettingsError(
+            f"There is no file {database_file(settings).absolute()} that this user can see, where"
+            " DATABASE_URL says that the database is: correct it, or the folder that you are in. For a"
+            " new database, run 'python -m connector migrate'."
+        )
     try:
         if not settings.on_postgresql:
-            path = database_file(settings)
-            if must_exist:
-                path.stat()
-            path.parent.mkdir(parents=True, exist_ok=True)
+            database_file(settings).parent.mkdir(parents=True, exist_ok=True)
         return open_engine(settings.database_url)
     except (OSError, SQLAlchemyError) as exc:
         raise _unusable_database(settings, exc) from exc
 
 
 def usable_database(settings: Settings) -> Engine:
-    """The database, where it can be used. Raises `SettingsError`."""
-    engine = open_database(settings)
+    """The database that is there, where it can be used. Raises `SettingsError`."""
+    engine = open_database(settings, must_exist=True)
     if problem := problem_of(engine):
         engine.dispose()
         raise SettingsError(problem)
@@ -106,10 +113,21 @@ def copy_database(settings: Settings, source_url: str) -> int:
 
 def _source(url: str) -> Engine:
     try:
-        return open_database(Settings.from_env({"DATABASE_URL": url}), must_exist=True)
+        settings = Settings.from_env({"DATABASE_URL": url})
+        if not is_there(settings):
+            raise SettingsError(
+                f"There is no file {database_file(settings).absolute()} that this user can see, where"
+                " the address after --from says."
+            )
+        return open_database(settings)
     except SettingsError as exc:
         reason = str(exc).replace("The setting DATABASE_URL", "The address after --from")
         raise SettingsError(reason) from exc
+
+
+def is_there(settings: Settings) -> bool:
+    """Whether this user can see the database's file; true of a server, which may be out of reach."""
+    return settings.on_postgresql or os.path.exists(database_file(settings))
 
 
 def database_file(settings: Settings) -> Path:

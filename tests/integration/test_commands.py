@@ -84,6 +84,15 @@ def test_every_command_is_tried_here() -> None:
     assert {name for name in named(cli) if not any(s.startswith(name) for s in shortened)} == OTHERS
 
 
+def test_missing_database_is_told_and_not_made(tmp_path: Path) -> None:
+    """A wrong folder must not seem to be an empty database."""
+    for command in NEEDING:
+        told = refused(command, f"sqlite:///{tmp_path}/none/c.db")
+        assert told.startswith(f"Error: There is no file {tmp_path}/none/c.db "), command
+        assert told.endswith("run 'python -m connector migrate'.\n"), command
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_database_that_is_not_migrated_is_told(engine: Engine, database_url: str) -> None:
     with writing(engine):
         pass  # now there is a file
