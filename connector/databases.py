@@ -97,12 +97,20 @@ def copy_database(settings: Settings, source_url: str) -> int:
     settings.check_live()
     source = _source(source_url)
     if problem := problem_of(source):
-        raise SettingsError(f"There is nothing to copy from: {problem}")
+        reason = problem.replace("DATABASE_URL", "the address after --from")
+        raise SettingsError(f"There is nothing to copy from: {reason}")
+    if is_newer(source):
+        raise SettingsError(
+            "Nothing was copied: the database after --from was migrated by a newer version of the"
+            " connector, and this one doesn't know all that it keeps; copy it with that one."
+        )
+    # Before its keys, which may be in a file in its folder.
+    target = open_database(settings)
     check_keys_open(settings, source)
     migrate_database(settings)
     try:
         tables = [*EndpointBase.metadata.sorted_tables, *ConnectorBase.metadata.sorted_tables]
-        return copy_rows(source, open_database(settings), tables)
+        return copy_rows(source, target, tables)
     except NotEmpty as exc:
         raise SettingsError(
             f"Nothing was copied: the database at DATABASE_URL holds rows already (in {exc})."
