@@ -56,10 +56,7 @@ def test_database_is_followed_from_nothing_to_a_worker(database_url: str, engine
     assert unusable.endswith("run 'python -m connector migrate'.")
     migrate(engine)
     assert said(of) == []
-    asleep = (
-        "No worker is alive, so nothing is watched or delivered; start 'python -m connector work'."
-    )
-    assert asleep in said(of, Level.WARNING)
+    assert any(one.startswith("No worker is alive") for one in said(of, Level.WARNING))
     Workers(engine).beat("w", SystemClock().now())
     assert "A worker is alive." in said(of, Level.FINE)
     assert ("The clock agrees with PostgreSQL's." in said(of, Level.FINE)) == of.on_postgresql
