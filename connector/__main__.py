@@ -14,7 +14,7 @@ import click
 from connector import bootstrap, databases
 from connector.adapters.crypto import new_encryption_key
 from connector.backup_commands import backup, restore
-from connector.commands import pass_settings, read_settings
+from connector.commands import Commands, pass_settings, read_settings
 from connector.config import Settings
 from connector.domain.acting import OPERATOR, WORKER, acts
 from connector.domain.deliveries import DEAD, DELIVERED, PENDING
@@ -25,7 +25,7 @@ from connector.serve import serve_until_stopped
 from connector.webhook_commands import webhooks
 
 
-@click.group()
+@click.group(cls=Commands)
 @click.pass_context
 def cli(context: click.Context) -> None:
     """TikTok profile data for Zapier, Make and plain HTTP. Settings come from the environment."""

@@ -21,7 +21,7 @@ from connector.adapters.in_process import WSGIAdapter
 from connector.adapters.measured import Measure, measured_application
 from connector.adapters.metrics import Metrics
 from connector.adapters.store.deliveries import Deliveries
-from connector.config import Settings, SettingsError
+from connector.config import Settings
 from connector.databases import is_newer, is_outage, open_database, problem_of, usable_database
 from connector.domain.rows import profile_row
 from connector.exports.openapi import openapi_document
@@ -112,10 +112,7 @@ def prepare_operator_commands(
 
 
 def _open_store(read_settings: Callable[[], Settings]) -> Store:
-    try:
-        return Store(usable_database(read_settings()))
-    except SettingsError as exc:
-        raise click.ClickException(str(exc)) from exc
+    return Store(usable_database(read_settings()))
 
 
 def checked(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""What an operator's commands have in common: the settings, and a sentence where they are wrong."""
+"""What an operator's commands have in common: the settings, and a sentence where it can't be done."""
 
 from __future__ import annotations
 
@@ -10,7 +10,24 @@ from typing import Any
 import click
 
 from connector.config import Settings, SettingsError
+from connector.databases import OUTAGES
 from connector.log import start_log
+
+
+class Commands(click.Group):
+    """Tells in a sentence what keeps a command from being carried out."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Called by click once it knows which."""
+        try:
+            return super().invoke(ctx)
+        except SettingsError as exc:
+            raise click.ClickException(str(exc)) from exc
+        except OUTAGES as exc:
+            reason = " ".join(str(getattr(exc, "orig", None) or type(exc).__name__).split())
+            raise click.ClickException(
+                f"The database can't be used ({reason}); 'python -m connector check' may say more."
+            ) from exc
 
 
 def read_settings() -> Settings:
@@ -21,14 +38,11 @@ def read_settings() -> Settings:
 
 
 def pass_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Hands the settings to `command`, and tells a `SettingsError` as one sentence."""
+    """Hands the settings to `command`."""
 
     @wraps(command)
-    def told(**given: Any) -> None:
-        try:
-            # Not before: help, and what makes a missing setting, have to work with wrong ones.
-            command(read_settings(), **given)
-        except SettingsError as exc:
-            raise click.ClickException(str(exc)) from exc
+    def given_them(**given: Any) -> None:
+        # Not before: help, and what makes a missing setting, have to work with wrong ones.
+        command(read_settings(), **given)
 
-    return told
+    return given_them

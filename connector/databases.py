@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 TABLES = (ENDPOINT_TABLES, CONNECTOR_TABLES)
-_OUTAGES = (failures.OperationalError, failures.InterfaceError, failures.TimeoutError)
+OUTAGES = (failures.OperationalError, failures.InterfaceError, failures.TimeoutError)
 
 
 def open_database(settings: Settings, *, must_exist: bool = False) -> Engine:
@@ -70,7 +70,7 @@ def is_outage(engine: Engine, exc: Exception) -> bool:
     if isinstance(exc, failures.ProgrammingError) or _sqlite_code(exc) == SQLITE_ERROR:
         # A table that isn't there; or a statement of ours that is wrong.
         return problem_of(engine) is not None
-    return isinstance(exc, _OUTAGES)
+    return isinstance(exc, OUTAGES)
 
 
 def _sqlite_code(exc: Exception) -> int | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -99,3 +101,24 @@ def test_database_that_is_not_migrated_is_told(engine: Engine, database_url: str
     for command in NEEDING:
         told = refused(command, database_url)
         assert told == UNMIGRATED, command
+
+
+def test_database_that_fails_in_the_middle_is_told(tmp_path: Path) -> None:
+    """As a disk that is full, or one that this user may not write to."""
+    url = f"sqlite:///{tmp_path}/c.db"
+    assert run("migrate", DATABASE_URL=url).exit_code == 0
+    with closing(sqlite3.connect(tmp_path / "c.db")) as connection:
+        connection.execute("ALTER TABLE api_keys RENAME TO gone")
+        connection.execute("ALTER TABLE audit_log RENAME TO gone_too")
+    for command, table in (("keys create --name Ada", "api_keys"), ("audit", "audit_log")):
+        told = refused(command, url)
+        assert told.startswith(f"Error: The database can't be used (no such table: {table}); ")
+
+
+def test_key_that_can_not_be_read_is_told(tmp_path: Path) -> None:
+    """As one that belongs to another user."""
+    url = f"sqlite:///{tmp_path}/c.db"
+    assert run("migrate", DATABASE_URL=url).exit_code == 0
+    (tmp_path / "c.db.key").mkdir()
+    told = run("audit", DATABASE_URL=url).stderr
+    assert told.startswith(f"Error: {tmp_path}/c.db.key, which opens stored API keys, can't be")
