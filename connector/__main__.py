@@ -14,35 +14,30 @@ import click
 from connector import bootstrap, databases
 from connector.adapters.crypto import new_encryption_key
 from connector.backup_commands import backup, restore
-from connector.config import Settings, SettingsError
+from connector.commands import Commands, pass_settings, read_settings
+from connector.config import Settings
 from connector.domain.acting import OPERATOR, WORKER, acts
 from connector.domain.deliveries import DEAD, DELIVERED, PENDING
 from connector.findings import Level
 from connector.generated import KINDS, generated_files, removals
 from connector.keep_commands import KEEPING
-from connector.log import start_log
 from connector.serve import serve_until_stopped
 from connector.webhook_commands import webhooks
 
 
-@click.group()
+@click.group(cls=Commands)
 @click.pass_context
 def cli(context: click.Context) -> None:
     """TikTok profile data for Zapier, Make and plain HTTP. Settings come from the environment."""
-    try:
-        context.obj = Settings.from_env(os.environ)
-    except SettingsError as exc:
-        raise click.ClickException(str(exc)) from exc
-    start_log(context.obj.log_level)
-    bootstrap.prepare_operator_commands(context, context.obj)
+    bootstrap.prepare_operator_commands(context, read_settings)
     acts(OPERATOR)
 
 
 @cli.command()
-@click.pass_obj
+@pass_settings
 def migrate(settings: Settings) -> None:
     """Bring the database to the shape that this version expects."""
-    _migrate(settings)
+    databases.migrate_database(settings)
     click.echo("The database is up to date.")
 
 
@@ -50,21 +45,18 @@ def migrate(settings: Settings) -> None:
 @click.option(
     "--from", "source", required=True, metavar="ADDRESS", help="As DATABASE_URL names the old one."
 )
-@click.pass_obj
+@pass_settings
 def copy_database(settings: Settings, source: str) -> None:
     """Copy everything from another database into the one at DATABASE_URL, which must be empty.
 
     Stop the web server and the workers first: what they keep meanwhile would stay behind.
     """
-    try:
-        copied = databases.copy_database(settings, source)
-    except SettingsError as exc:
-        raise click.ClickException(str(exc)) from exc
+    copied = databases.copy_database(settings, source)
     click.echo(f"{copied} rows were copied.")
 
 
 @cli.command()
-@click.pass_obj
+@pass_settings
 def check(settings: Settings) -> None:
     """Say what is wrong or unsafe about this deployment, and what to do; end with 1 on errors."""
     found = bootstrap.checked(settings, os.environ)
@@ -76,26 +68,20 @@ def check(settings: Settings) -> None:
 
 
 @cli.command()
-@click.pass_obj
+@pass_settings
 def serve(settings: Settings) -> None:
     """Migrate, then serve everything on one port until Ctrl-C or SIGTERM."""
-    try:
-        settings.check_live()
-    except SettingsError as exc:
-        raise click.ClickException(str(exc)) from exc
-    _migrate(settings)
+    settings.check_live()
+    databases.migrate_database(settings)
     sys.exit(serve_until_stopped(settings, test_key=bootstrap.test_key(settings)))
 
 
 @cli.command()
-@click.pass_obj
+@pass_settings
 def work(settings: Settings) -> None:
     """Look at watched profiles and deliver events until Ctrl-C or SIGTERM."""
-    try:
-        settings.check_live()
-        worker = bootstrap.make_worker(settings)
-    except SettingsError as exc:
-        raise click.ClickException(str(exc)) from exc
+    settings.check_live()
+    worker = bootstrap.make_worker(settings)
     acts(WORKER)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: worker.stop())
@@ -110,7 +96,7 @@ def deliveries() -> None:
 @deliveries.command("list")
 @click.option("--state", type=click.Choice([PENDING, DELIVERED, DEAD]), help="Only these.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
-@click.pass_obj
+@pass_settings
 def list_deliveries(settings: Settings, state: str | None, limit: int) -> None:
     """List the newest deliveries."""
     found = bootstrap.delivery_store(settings).listed(None, state=state, limit=limit)
@@ -123,7 +109,7 @@ def list_deliveries(settings: Settings, state: str | None, limit: int) -> None:
 
 @deliveries.command()
 @click.argument("delivery_id", type=click.IntRange(1, 2**63 - 1))
-@click.pass_obj
+@pass_settings
 def replay(settings: Settings, delivery_id: int) -> None:
     """Send the delivery DELIVERY_ID again, with the same id."""
     now = datetime.now(UTC)
@@ -158,13 +144,6 @@ def export(kind: str, *, allow_removal: bool) -> None:
         path.write_text(text, "utf-8")
         click.echo(f"wrote {path}")
     click.echo(f"{len(files)} files are up to date; {len(changed)} had to be written.")
-
-
-def _migrate(settings: Settings) -> None:
-    try:
-        databases.migrate_database(settings)
-    except SettingsError as exc:
-        raise click.ClickException(str(exc)) from exc
 
 
 def _text_of(path: Path) -> str | None:

@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from connector import databases
 from connector.adapters.store.subscriptions import Subscriptions
+from connector.commands import pass_settings
 from connector.config import Settings, SettingsError
 from connector.outside import check_keys_open
 from wire.database import open_engine
@@ -27,12 +28,14 @@ from wire.whole_files import (
     InUse,
     Progress,
     Unfit,
+    Unwritable,
     alone_with,
     copy_opened,
     copy_whole,
     holds_something,
     put_in_place,
     sync,
+    unfit,
 )
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -45,7 +48,7 @@ def _in_sentences(command: Callable[..., None]) -> Callable[..., None]:
     def told(settings: Settings, /, **given: Any) -> None:
         try:
             command(settings, **given)
-        except (SettingsError, Unfit) as exc:
+        except Unfit as exc:
             raise click.ClickException(str(exc)) from exc
         except OSError as exc:
             raise click.ClickException(f"{exc.filename}: {exc.strerror}.") from exc
@@ -56,7 +59,7 @@ def _in_sentences(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @click.argument("file", type=_FILE)
 @click.option("--force", is_flag=True, help="Also where FILE exists, which is replaced then.")
-@click.pass_obj
+@pass_settings
 @_in_sentences
 def backup(settings: Settings, /, file: Path, *, force: bool) -> None:
     """Copy the whole database into FILE, while web server and workers go on.
@@ -77,8 +80,8 @@ def backup(settings: Settings, /, file: Path, *, force: bool) -> None:
     with _engine(source, source) as engine:
         _check_shape(engine, source)
     # In the same folder, so that it appears as a whole.
-    with TemporaryDirectory(dir=file.parent, prefix=f".{file.name}-") as folder:
-        draft = _empty(Path(folder) / "draft")
+    with _beside(file) as folder:
+        draft = _empty(folder / "draft")
         with _shown("Copying") as progress:
             copy_whole(source, draft, progress)
         draft.replace(file)
@@ -92,7 +95,7 @@ def backup(settings: Settings, /, file: Path, *, force: bool) -> None:
 @click.option(
     "--replace", is_flag=True, help="Also where there is a database, which is kept aside."
 )
-@click.pass_obj
+@pass_settings
 @_in_sentences
 def restore(settings: Settings, /, file: Path, *, replace: bool) -> None:
     """Make the database at DATABASE_URL again from FILE, and bring it up to date.
@@ -105,11 +108,13 @@ def restore(settings: Settings, /, file: Path, *, replace: bool) -> None:
         raise SettingsError(f"There is no file {file}.")
     target = databases.database_file(settings)
     target.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-") as folder:
-        staged = _empty(Path(folder) / "staged")
+    with _beside(target) as folder:
+        staged = _empty(folder / "staged")
         try:
             with _shown("Checking") as progress:
                 copy_whole(file, staged, progress)
+        except Unwritable:
+            raise
         except Unfit as exc:
             raise Unfit(f"{file} can't be restored: it is damaged or no backup ({exc}).") from exc
         _bring_up_to_date(settings, staged, file)
@@ -131,6 +136,8 @@ def _exchange(staged: Path, target: Path, *, replace: bool) -> None:
         raise SettingsError(
             f"{target} is in use: stop the web server and the workers first."
         ) from None
+    except Unwritable:
+        raise
     except Unfit as exc:
         raise Unfit(
             f"{target} can't be replaced ({exc}). Where it is damaged, move it away, with what is"
@@ -173,10 +180,22 @@ def _engine(path: Path, name: Path) -> Iterator[Engine]:
         yield engine
     except SQLAlchemyError as exc:
         reason = getattr(exc, "orig", None) or type(exc).__name__
-        raise Unfit(f"{name} can't be used ({reason}).") from exc
+        raise unfit(reason, f"{name} can't be used ({reason}).") from exc
     finally:
         # The last to leave puts into the file what is still beside it.
         engine.dispose()
+
+
+@contextmanager
+def _beside(file: Path) -> Iterator[Path]:
+    """A folder in that of `file`, for the time being."""
+    try:
+        with TemporaryDirectory(dir=file.parent, prefix=f".{file.name}-") as folder:
+            yield Path(folder)
+    except Unwritable as exc:
+        raise Unwritable(
+            f"{file.parent} doesn't take what has to be written ({exc}): make room on its disk."
+        ) from exc
 
 
 @contextmanager

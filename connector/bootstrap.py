@@ -21,8 +21,8 @@ from connector.adapters.in_process import WSGIAdapter
 from connector.adapters.measured import Measure, measured_application
 from connector.adapters.metrics import Metrics
 from connector.adapters.store.deliveries import Deliveries
-from connector.config import Settings, SettingsError
-from connector.databases import is_newer, is_outage, open_database, problem_of
+from connector.config import Settings
+from connector.databases import is_newer, is_outage, open_database, problem_of, usable_database
 from connector.domain.rows import profile_row
 from connector.exports.openapi import openapi_document
 from connector.exports.openapi.responses import Door
@@ -100,23 +100,19 @@ def published_document(catalog: Catalog, *, with_endpoint: bool) -> dict[str, An
 
 
 def add_operator_commands(cli: click.Group) -> None:
-    """Gives `cli`, whose context holds the `Settings`, the commands for API keys."""
+    """Gives `cli` the commands for API keys."""
     cli.add_command(profile_api.commands.keys)
 
 
-def prepare_operator_commands(context: click.Context, settings: Settings) -> None:
+def prepare_operator_commands(
+    context: click.Context, read_settings: Callable[[], Settings]
+) -> None:
     """Tells the commands for API keys how to open their store."""
-    context.meta[profile_api.commands.OPEN_STORE] = partial(_open_store, settings)
+    context.meta[profile_api.commands.OPEN_STORE] = partial(_open_store, read_settings)
 
 
-def _open_store(settings: Settings) -> Store:
-    try:
-        engine = open_database(settings)
-    except SettingsError as exc:
-        raise click.ClickException(str(exc)) from exc
-    if problem := problem_of(engine):
-        raise click.ClickException(problem)
-    return Store(engine)
+def _open_store(read_settings: Callable[[], Settings]) -> Store:
+    return Store(usable_database(read_settings()))
 
 
 def checked(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
@@ -148,9 +144,7 @@ def make_worker(settings: Settings) -> Worker:
 def open_watching(settings: Settings, measure: Measure | None = None) -> Watching:
     """What a worker, or an operator's commands, are made of. Raises `SettingsError`."""
     session = new_session(pool_size=settings.worker_threads)
-    engine = open_database(settings)
-    if problem := problem_of(engine):
-        raise SettingsError(problem)
+    engine = usable_database(settings)
     address = settings.profile_api_url or _EMBEDDED_HOST
     if not settings.profile_api_url:
         session.mount(_EMBEDDED_HOST, WSGIAdapter(_endpoint(settings, engine, session)))
@@ -170,8 +164,8 @@ def _watching(
 
 
 def delivery_store(settings: Settings) -> Deliveries:
-    """What is on its way, for an operator's commands."""
-    return Deliveries(open_database(settings))
+    """What is on its way, for an operator's commands. Raises `SettingsError`."""
+    return Deliveries(usable_database(settings))
 
 
 def reserved_handles() -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from sqlite3 import SQLITE_ERROR
 from typing import TYPE_CHECKING
@@ -23,20 +24,35 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 TABLES = (ENDPOINT_TABLES, CONNECTOR_TABLES)
-_OUTAGES = (failures.OperationalError, failures.InterfaceError, failures.TimeoutError)
+OUTAGES = (failures.OperationalError, failures.InterfaceError, failures.TimeoutError)
 
 
 def open_database(settings: Settings, *, must_exist: bool = False) -> Engine:
-    """The engine, with a folder for the database file: SQLite makes the file, not its folder."""
+    """The engine, with a folder for the database file: SQLite makes the file, not its folder.
+
+    Raises `SettingsError`.
+    """
+    if must_exist and not is_there(settings):
+        raise SettingsError(
+            f"There is no file {database_file(settings).absolute()} that this user can see, where"
+            " DATABASE_URL says that the database is: correct it, or the folder that you are in. For a"
+            " new database, run 'python -m connector migrate'."
+        )
     try:
         if not settings.on_postgresql:
-            path = database_file(settings)
-            if must_exist:
-                path.stat()
-            path.parent.mkdir(parents=True, exist_ok=True)
+            database_file(settings).parent.mkdir(parents=True, exist_ok=True)
         return open_engine(settings.database_url)
     except (OSError, SQLAlchemyError) as exc:
         raise _unusable_database(settings, exc) from exc
+
+
+def usable_database(settings: Settings) -> Engine:
+    """The database that is there, where it can be used. Raises `SettingsError`."""
+    engine = open_database(settings, must_exist=True)
+    if problem := problem_of(engine):
+        engine.dispose()
+        raise SettingsError(problem)
+    return engine
 
 
 def problem_of(engine: Engine) -> str | None:
@@ -54,7 +70,7 @@ def is_outage(engine: Engine, exc: Exception) -> bool:
     if isinstance(exc, failures.ProgrammingError) or _sqlite_code(exc) == SQLITE_ERROR:
         # A table that isn't there; or a statement of ours that is wrong.
         return problem_of(engine) is not None
-    return isinstance(exc, _OUTAGES)
+    return isinstance(exc, OUTAGES)
 
 
 def _sqlite_code(exc: Exception) -> int | None:
@@ -81,12 +97,20 @@ def copy_database(settings: Settings, source_url: str) -> int:
     settings.check_live()
     source = _source(source_url)
     if problem := problem_of(source):
-        raise SettingsError(f"There is nothing to copy from: {problem}")
+        reason = problem.replace("DATABASE_URL", "the address after --from")
+        raise SettingsError(f"There is nothing to copy from: {reason}")
+    if is_newer(source):
+        raise SettingsError(
+            "Nothing was copied: the database after --from was migrated by a newer version of the"
+            " connector, and this one doesn't know all that it keeps; copy it with that one."
+        )
+    # Before its keys, which may be in a file in its folder.
+    target = open_database(settings)
     check_keys_open(settings, source)
     migrate_database(settings)
     try:
         tables = [*EndpointBase.metadata.sorted_tables, *ConnectorBase.metadata.sorted_tables]
-        return copy_rows(source, open_database(settings), tables)
+        return copy_rows(source, target, tables)
     except NotEmpty as exc:
         raise SettingsError(
             f"Nothing was copied: the database at DATABASE_URL holds rows already (in {exc})."
@@ -97,10 +121,21 @@ def copy_database(settings: Settings, source_url: str) -> int:
 
 def _source(url: str) -> Engine:
     try:
-        return open_database(Settings.from_env({"DATABASE_URL": url}), must_exist=True)
+        settings = Settings.from_env({"DATABASE_URL": url})
+        if not is_there(settings):
+            raise SettingsError(
+                f"There is no file {database_file(settings).absolute()} that this user can see, where"
+                " the address after --from says."
+            )
+        return open_database(settings)
     except SettingsError as exc:
         reason = str(exc).replace("The setting DATABASE_URL", "The address after --from")
         raise SettingsError(reason) from exc
+
+
+def is_there(settings: Settings) -> bool:
+    """Whether this user can see the database's file; true of a server, which may be out of reach."""
+    return settings.on_postgresql or os.path.exists(database_file(settings))
 
 
 def database_file(settings: Settings) -> Path:

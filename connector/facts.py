@@ -28,9 +28,6 @@ from wire.database import clock_of
 from wire.http import ExchangeError, exchange, new_session
 
 _PATIENCE_SECONDS: Final = 3.0
-NO_DATABASE: Final = (
-    "There is no file at DATABASE_URL that this user can see; run 'python -m connector migrate'."
-)
 
 
 def gather(
@@ -72,9 +69,6 @@ def _of_database(
     clock: Clock,
 ) -> dict[str, Any]:
     seen: dict[str, Any] = {"free_bytes": _free_bytes(settings)}
-    if any(not os.path.exists(file) for file in _files(settings)[:1]):
-        # To open it would make it.
-        return seen | {"database_problem": NO_DATABASE}
     try:
         engine = open_database()
     except SettingsError as exc:

@@ -198,7 +198,7 @@ def _worker(_settings: Settings, facts: Facts) -> Iterator[Finding]:
         yield Finding(
             Level.WARNING,
             "No worker is alive, so nothing is watched or delivered; start"
-            " 'python -m connector work'.",
+            " 'python -m connector work', or the service that runs it.",
         )
 
 

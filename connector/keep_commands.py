@@ -10,7 +10,8 @@ import click
 
 from connector import bootstrap
 from connector.adapters.clock import SystemClock
-from connector.config import Settings, SettingsError
+from connector.commands import pass_settings
+from connector.config import Settings
 from connector.watching import Watching
 
 _PASSES: Final = 5
@@ -18,7 +19,7 @@ _COUNTED: Final = ("watches", "subscriptions", "webhooks", "jobs", "deliveries")
 
 
 @click.command("rotate-encryption-keys")
-@click.pass_obj
+@pass_settings
 def rotate(settings: Settings) -> None:
     """Seal everything again with the first of CONNECTOR_ENCRYPTION_KEYS, while others work on.
 
@@ -78,7 +79,7 @@ def _pass(watching: Watching) -> tuple[int, int, int]:
 @click.option("--connection", help="Only of this connection, by its id.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="A JSON object a line.")
-@click.pass_obj
+@pass_settings
 def audit(
     settings: Settings, since: datetime | None, connection: str | None, limit: int, *, as_json: bool
 ) -> None:
@@ -99,7 +100,7 @@ def audit(
 
 
 @click.command()
-@click.pass_obj
+@pass_settings
 def connections(settings: Settings) -> None:
     """List whose keys are kept: by id, never the key, with the number of things for each."""
     found = _watching(settings).stores.connections.listed()
@@ -114,7 +115,7 @@ def connections(settings: Settings) -> None:
 @click.command("delete-connection")
 @click.argument("connection_id", metavar="ID")
 @click.option("--yes", is_flag=True, help="Don't ask.")
-@click.pass_obj
+@pass_settings
 def delete_connection(settings: Settings, connection_id: str, *, yes: bool) -> None:
     """Delete all that is kept for the connection ID, as 'connections' lists it.
 
@@ -140,11 +141,8 @@ def delete_connection(settings: Settings, connection_id: str, *, yes: bool) -> N
 
 
 def _watching(settings: Settings) -> Watching:
-    try:
-        settings.check_live()
-        return bootstrap.open_watching(settings)
-    except SettingsError as exc:
-        raise click.ClickException(str(exc)) from exc
+    settings.check_live()
+    return bootstrap.open_watching(settings)
 
 
 KEEPING: Final = (rotate, audit, connections, delete_connection)

@@ -106,6 +106,11 @@ def _vault(settings: Settings) -> FernetVault:
     database = Path(str(make_url(settings.database_url).database))
     try:
         return FernetVault(key_beside(database).split(","))
+    except OSError as exc:
+        raise SettingsError(
+            f"{database}.key, which opens stored API keys, can't be made or read ({exc.strerror}): let"
+            " this user do so, or set CONNECTOR_ENCRYPTION_KEYS."
+        ) from exc
     except ValueError:
         raise SettingsError(
             f"{database}.key must hold keys from 'python -m connector new-encryption-key', with commas"

@@ -10,7 +10,8 @@ import click
 
 from connector import bootstrap
 from connector.adapters.clock import SystemClock
-from connector.config import Settings, SettingsError
+from connector.commands import pass_settings
+from connector.config import Settings
 from connector.domain.callers import Caller
 from connector.domain.deadlines import Deadline
 from connector.domain.errors import ConnectorError
@@ -45,7 +46,7 @@ def _with_inputs(command: Any) -> Any:
 @webhooks.command()
 @click.option("--platform", type=click.Choice(list(_PLATFORMS)), default="api", show_default=True)
 @_with_inputs
-@click.pass_obj
+@pass_settings
 def create(settings: Settings, /, platform: str, **given: str | None) -> None:
     """Make a webhook and print its address and secrets, this once.
 
@@ -66,7 +67,7 @@ def create(settings: Settings, /, platform: str, **given: str | None) -> None:
 
 
 @webhooks.command("list")
-@click.pass_obj
+@pass_settings
 def list_webhooks(settings: Settings) -> None:
     """List the webhooks of all connections; their addresses are not kept."""
     found = _watching(settings).stores.webhooks.listed(None)
@@ -83,7 +84,7 @@ def list_webhooks(settings: Settings) -> None:
 
 @webhooks.command()
 @click.argument("webhook_id")
-@click.pass_obj
+@pass_settings
 def revoke(settings: Settings, webhook_id: str) -> None:
     """End the webhook WEBHOOK_ID; its address is unknown from now on."""
     now = SystemClock().now()
@@ -93,11 +94,8 @@ def revoke(settings: Settings, webhook_id: str) -> None:
 
 
 def _watching(settings: Settings) -> Watching:
-    try:
-        settings.check_live()
-        return bootstrap.open_watching(settings)
-    except SettingsError as exc:
-        raise click.ClickException(str(exc)) from exc
+    settings.check_live()
+    return bootstrap.open_watching(settings)
 
 
 def _caller(settings: Settings, platform: str) -> Caller:

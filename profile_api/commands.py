@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import wraps
 from typing import Any
 
 import click
@@ -24,11 +26,19 @@ def _readable(_context: click.Context, _parameter: click.Parameter, value: str) 
     return value.strip()
 
 
+def _pass_store(command: Callable[..., None]) -> Callable[..., None]:
+    """Hands the store to `command`, opened as it runs: help needs none."""
+
+    @wraps(command)
+    def opened(**given: Any) -> None:
+        command(click.get_current_context().meta[OPEN_STORE](), **given)
+
+    return opened
+
+
 @click.group()
-@click.pass_context
-def keys(context: click.Context) -> None:
+def keys() -> None:
     """API keys of the embedded endpoint: create, list, top up, deactivate."""
-    context.obj = context.meta[OPEN_STORE]()
 
 
 @keys.command()
@@ -48,7 +58,7 @@ def keys(context: click.Context) -> None:
     show_default=True,
     help="Requests a minute.",
 )
-@click.pass_obj
+@_pass_store
 def create(store: Store, name: str, amount: int, rate_limit: int) -> None:
     """Create a key and print it, this once."""
     key = new_key()
@@ -60,7 +70,7 @@ def create(store: Store, name: str, amount: int, rate_limit: int) -> None:
 
 
 @keys.command("list")
-@click.pass_obj
+@_pass_store
 def list_keys(store: Store) -> None:
     """List the keys with their credits; a key itself is not kept."""
     rows = [
@@ -76,7 +86,7 @@ def list_keys(store: Store) -> None:
 @keys.command("top-up")
 @click.argument("key_id", type=_KEY_ID)
 @click.argument("amount", metavar="CREDITS", type=click.IntRange(1, MAX_CREDITS))
-@click.pass_obj
+@_pass_store
 def top_up(store: Store, key_id: int, amount: int) -> None:
     """Add CREDITS to the key KEY_ID."""
     balance = store.top_up(key_id, amount, now=datetime.now(UTC))
@@ -87,7 +97,7 @@ def top_up(store: Store, key_id: int, amount: int) -> None:
 
 @keys.command()
 @click.argument("key_id", type=_KEY_ID)
-@click.pass_obj
+@_pass_store
 def deactivate(store: Store, key_id: int) -> None:
     """Refuse the key KEY_ID from now on; `activate` takes it back."""
     _switch(store, key_id, active=False)
@@ -95,7 +105,7 @@ def deactivate(store: Store, key_id: int) -> None:
 
 @keys.command()
 @click.argument("key_id", type=_KEY_ID)
-@click.pass_obj
+@_pass_store
 def activate(store: Store, key_id: int) -> None:
     """Accept the key KEY_ID again."""
     _switch(store, key_id, active=True)
@@ -112,7 +122,7 @@ _LIMIT = click.option(
 
 @keys.command()
 @_LIMIT
-@click.pass_obj
+@_pass_store
 def changes(store: Store, limit: int) -> None:
     """List the latest changes of keys: when, whose, what, and with how many credits."""
     rows = [
@@ -127,7 +137,7 @@ def changes(store: Store, limit: int) -> None:
 
 @keys.command()
 @_LIMIT
-@click.pass_obj
+@_pass_store
 def requests(store: Store, limit: int) -> None:
     """List the latest requests: when, whose, from where, for what, at what price."""
     rows = [

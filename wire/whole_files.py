@@ -12,10 +12,24 @@ from typing import Final
 Progress = Callable[[int, int, int], object]
 """Told after each step: SQLite's own status, the pages that are left, and all of them."""
 _PAGES: Final = 256
+_WRITING: Final = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR_WRITE,
+        sqlite3.SQLITE_IOERR_FSYNC,
+        sqlite3.SQLITE_IOERR_DIR_FSYNC,
+        sqlite3.SQLITE_IOERR_TRUNCATE,
+        sqlite3.SQLITE_IOERR_SHMSIZE,
+    }
+)
 
 
 class Unfit(Exception):
     """The file can't be read or written as a whole database. Says why."""
+
+
+class Unwritable(Unfit):
+    """The disk doesn't take what is written, whatever the file holds."""
 
 
 class InUse(Exception):
@@ -31,7 +45,7 @@ def copy_whole(source: Path, target: Path, progress: Progress | None = None) -> 
         with closing(_opened(source, "ro")) as connection:
             copy_opened(connection, target, progress)
     except sqlite3.Error as exc:
-        raise Unfit(str(exc)) from exc
+        raise unfit(exc, str(exc)) from exc
 
 
 def copy_opened(source: sqlite3.Connection, target: Path, progress: Progress | None = None) -> None:
@@ -65,7 +79,7 @@ def alone_with(path: Path) -> Iterator[sqlite3.Connection]:
     except sqlite3.Error as exc:
         if exc.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
             raise InUse from exc
-        raise Unfit(str(exc)) from exc
+        raise unfit(exc, str(exc)) from exc
 
 
 def holds_something(connection: sqlite3.Connection) -> bool:
@@ -77,6 +91,12 @@ def put_in_place(source: Path, target: sqlite3.Connection) -> None:
     """Makes `target` hold what `source` does: one transaction, of which a kill leaves all or nothing."""
     with closing(_opened(source, "ro")) as new:
         new.backup(target)
+
+
+def unfit(exc: object, reason: str) -> Unfit:
+    """`reason`, as what SQLite's error `exc` says of the file or of its disk."""
+    is_of_disk = getattr(exc, "sqlite_errorcode", None) in _WRITING
+    return Unwritable(str(exc)) if is_of_disk else Unfit(reason)
 
 
 def sync(path: Path) -> None:

@@ -46,8 +46,7 @@ _ENOUGH: Final = 0.5
 # A file is made for a spreadsheet, which takes more than a platform does.
 _FILE_CHARACTERS: Final = 64_000_000
 _NO_WORKER: Final = (
-    "No worker is alive to go on with it: whoever runs the connector has to run"
-    " 'python -m connector work'."
+    "No worker is alive to go on with it: whoever runs the connector has to start one."
 )
 
 

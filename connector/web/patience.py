@@ -20,30 +20,40 @@ from gunicorn.http.unreader import SocketUnreader
 # Callers send a head in one packet, or in two, and the longest body (1 MB) in seconds.
 HEAD_SECONDS: Final = 10
 BODY_SECONDS: Final = 30
-# For each piece of an answer; most are one piece, which the kernel takes at once.
+# For each piece of an answer; most are one piece, which the kernel takes at once. A large one that is
+# taken steadily goes on, down to 9 KB a second.
 ANSWER_SECONDS: Final = 30
+ANSWER_BYTES: Final = 256 * 1024
 # As long as others wait for a thread.
 PRESSED_SECONDS: Final = 1
 _LOOK_SECONDS: Final = 0.25
 
 Pressed = Callable[[], bool]
 """Whether somebody waits for a thread."""
+Monotonic = Callable[[], float]
 T = TypeVar("T")
 
 
 def bound_slow_clients(pressed: Pressed) -> None:
     """Makes this process of gunicorn's patient with its clients for so long, and no longer."""
     gunicorn.http.get_parser = partial(_Parser, pressed=pressed)
-    gunicorn.util.write = partial(_write, pressed=pressed)
-    gunicorn.util.write_chunk = partial(_write, chunked=True, pressed=pressed)
+    gunicorn.util.write = partial(write, pressed=pressed)
+    gunicorn.util.write_chunk = partial(write, chunked=True, pressed=pressed)
 
 
 class _Wait:
     """One wait for a client, whatever the number of its bytes. Without `began` it has all the time."""
 
-    def __init__(self, seconds: float, pressed: Pressed, began: float | None) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        pressed: Pressed,
+        began: float | None,
+        monotonic: Monotonic = time.monotonic,
+    ) -> None:
         self._seconds = seconds
         self._pressed = pressed
+        self._monotonic = monotonic
         self.began = began
 
     def through(self, sock: Any, act: Callable[[], T]) -> T:
@@ -58,7 +68,7 @@ class _Wait:
         raise TimeoutError
 
     def _is_over(self, began: float) -> bool:
-        waited = time.monotonic() - began
+        waited = self._monotonic() - began
         return waited > self._seconds or (waited > PRESSED_SECONDS and self._pressed())
 
 
@@ -94,9 +104,18 @@ class _Parser(RequestParser):  # type: ignore[misc]  # as above
         return request
 
 
-def _write(sock: Any, data: bytes, chunked: bool = False, *, pressed: Pressed) -> None:  # noqa: FBT001, FBT002  # gunicorn's
-    """In place of gunicorn's own, which waits until the client takes it."""
-    left = memoryview(b"%X\r\n%b\r\n" % (len(data), data) if chunked else data)
-    wait = _Wait(ANSWER_SECONDS, pressed, time.monotonic())
-    while left:
-        left = left[wait.through(sock, partial(sock.send, left)) :]
+def write(
+    sock: Any,
+    data: bytes,
+    chunked: bool = False,  # noqa: FBT001, FBT002  # gunicorn's
+    *,
+    pressed: Pressed,
+    monotonic: Monotonic = time.monotonic,
+) -> None:
+    """In place of gunicorn's own, which waits until the client takes it. Raises `TimeoutError`."""
+    whole = memoryview(b"%X\r\n%b\r\n" % (len(data), data) if chunked else data)
+    for start in range(0, len(whole), ANSWER_BYTES):
+        left = whole[start : start + ANSWER_BYTES]
+        wait = _Wait(ANSWER_SECONDS, pressed, monotonic(), monotonic)
+        while left:
+            left = left[wait.through(sock, partial(sock.send, left)) :]

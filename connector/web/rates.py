@@ -84,7 +84,7 @@ def _counted_address(text: str) -> str | None:
     A private address is that of a proxy of one's own, behind which is everybody.
     """
     try:
-        address = ip_address(text)
+        address = ip_address(_without_port(text))
     except ValueError:
         return None
     if isinstance(address, IPv6Address):
@@ -94,3 +94,10 @@ def _counted_address(text: str) -> str | None:
     if not isinstance(address, IPv6Address):
         return str(address)
     return f"{int(address) >> _IPV6_NETWORK_BITS:x}"
+
+
+def _without_port(text: str) -> str:
+    # Some proxies say in X-Forwarded-For from which port, too: a new one for each connection.
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0] if text.count(":") == 1 else text

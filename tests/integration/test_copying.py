@@ -13,11 +13,14 @@ import pytest
 from sqlalchemy import Engine, select
 
 from connector.adapters.crypto import FernetVault, new_encryption_key
+from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
+from connector.adapters.store.migrate import VERSION_TABLE
 from connector.adapters.store.tables import Base as ConnectorBase
 from profile_api.migrate import MIGRATIONS as ENDPOINT_TABLES
 from profile_api.store import Store
 from profile_api.tables import Base as EndpointBase
 from schemas.webhooks import WebhookInput
+from tests.integration.test_commands import run
 from tests.integration.test_delivering import FAILED, A, database, post_video, subscribe
 from tests.integration.test_webhooks import fire
 from tests.postgres import Postgres
@@ -146,9 +149,36 @@ def test_copy_needs_the_key_that_opens_what_is_copied(
     assert "CONNECTOR_ENCRYPTION_KEYS is wrong: it doesn't open" in result.stderr
 
 
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Engine]:
+    """A database with nothing in it."""
+    with database(f"sqlite:///{tmp_path}/old.db") as engine:
+        ENDPOINT_TABLES.up(engine)
+        CONNECTOR_TABLES.up(engine)
+        yield engine
+
+
+def test_what_a_newer_version_keeps_is_not_left_behind(tmp_path: Path, small: Engine) -> None:
+    """This one knows nothing of tables that were added since."""
+    with writing(small) as session:
+        session.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+    new = tmp_path / "new.db"
+    result = run(f"copy-database --from {small.url}", DATABASE_URL=f"sqlite:///{new}")
+    assert result.exit_code == 1
+    assert "by a newer version of the connector" in result.stderr
+    assert not new.exists()
+
+
+def test_folder_of_the_new_file_is_made(tmp_path: Path, small: Engine) -> None:
+    """Also where a key is to be beside it."""
+    new = f"sqlite:///{tmp_path}/new/folder/new.db"
+    result = run(f"copy-database --from {small.url}", DATABASE_URL=new)
+    assert (result.exit_code, result.stdout) == (0, "0 rows were copied.\n")
+
+
 def test_missing_source_is_told_and_not_made(tmp_path: Path, new: str) -> None:
     result = copy(tmp_path, new, name="missing.db")
     assert result.returncode == 1
-    assert "No such file" in result.stderr
+    assert f"There is no file {tmp_path}/missing.db" in result.stderr
     assert "--from" in result.stderr
     assert not (tmp_path / "missing.db").exists()

@@ -92,8 +92,10 @@ def test_refusal_says_how_long_to_wait_and_the_next_minute_forgives() -> None:
     [
         ("8.8.8.8", "8.8.4.4", "::ffff:8.8.8.8"),
         ("2a00:1450:1:2::1", "2a00:1450:1:3::1", "2a00:1450:1:2:ffff::9"),
+        ("8.8.8.8:40000", "8.8.4.4:40000", "8.8.8.8:40001"),
+        ("[2a00:1450:1:2::1]:40000", "[2a00:1450:1:3::1]:40000", "2a00:1450:1:2::1"),
     ],
-    ids=["IPv4", "IPv6"],
+    ids=["IPv4", "IPv6", "IPv4 and a port", "IPv6 and a port"],
 )
 def test_address_is_refused_beyond_its_limit_whatever_it_asks(
     address: str, other: str, same: str
@@ -105,7 +107,9 @@ def test_address_is_refused_beyond_its_limit_whatever_it_asks(
     assert statuses(app, other, times=1) == [200]
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "fd00::1", "unix:", ""])
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "10.1.2.3", "fd00::1", "10.1.2.3:80", "unix:", ""]
+)
 def test_address_of_a_proxy_of_ones_own_is_not_counted(address: str) -> None:
     """Else everybody behind it would share one limit, wherever TRUSTED_PROXIES isn't set."""
     assert statuses(door(Clock0(), address=LIMIT), address) == ALL

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import resource
 import shlex
 import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,31 @@ def test_what_can_not_be_restored_is_refused(tmp_path: Path, backup: Path, why: 
     assert sentence in result.stderr
     assert "Traceback" not in result.stderr
     assert (content(tmp_path / "live.db"), sorted(tmp_path.iterdir())) == (before, files)
+
+
+@contextmanager
+def no_room() -> Iterator[None]:
+    """No file may grow beyond a part of the database, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize(("command", "name"), [("restore", "live.db"), ("backup", "source.db")])
+def test_full_disk_is_not_blamed_on_the_file(
+    tmp_path: Path, backup: Path, command: str, name: str
+) -> None:
+    """Somebody would give up a backup that is whole."""
+    file = backup if command == "restore" else tmp_path / "another"
+    files = sorted(tmp_path.iterdir())
+    with no_room():
+        result = run(tmp_path, command, file, name=name)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"Error: {tmp_path} doesn't take what has to be written (")
+    assert sorted(tmp_path.iterdir()) == files
 
 
 def test_what_is_no_database_is_not_backed_up(tmp_path: Path) -> None:

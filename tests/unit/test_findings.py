@@ -90,10 +90,8 @@ WARNINGS: dict[str, tuple[Given, Seen]] = {
     ),
     "A newer version has migrated the database; this one runs beside it during an upgrade, and should be"
     " stopped then.": ({}, {"database_is_newer": True}),
-    "No worker is alive, so nothing is watched or delivered; start 'python -m connector work'.": (
-        {},
-        {"worker_is_alive": False},
-    ),
+    "No worker is alive, so nothing is watched or delivered; start 'python -m connector work', or the"
+    " service that runs it.": ({}, {"worker_is_alive": False}),
     "This machine's clock is 11 seconds behind PostgreSQL's; turn time synchronisation on, as with"
     " 'timedatectl set-ntp true'.": ({}, {"skews": {"PostgreSQL": 11.2}}),
     "This machine's clock is 60 seconds ahead of api.example.com's; turn time synchronisation on, as with"

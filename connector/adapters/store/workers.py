@@ -50,4 +50,7 @@ class Workers:
             asked = any(session.execute(q.limit(1)).first() for q in (delivered, unfinished))
         if not asked or self.are_alive(now):
             return None
-        return "No worker is alive to deliver events; run 'python -m connector work'."
+        return (
+            "No worker is alive to deliver events; start 'python -m connector work', or the service"
+            " that runs it."
+        )
