@@ -278,6 +278,18 @@ def test_backlog_of_one_receiver_hides_no_other(watching: Watching) -> None:
     assert [one.target_url for one in watching.claim(limit=4)] == [B]
 
 
+def test_try_that_can_not_be_judged_is_counted(watching: Watching) -> None:
+    """Not sent again every minute without end, as one that nobody completes."""
+    subscribe(watching)
+    post_video(watching)
+    watching.receivers.answers[A] = Outcome(503, "Later.", retry_after_seconds=10**14)
+    assert len(watching.deliver()) == 1
+    watching.clock.move(minutes=2)
+    assert len(watching.deliver()) == 1
+    (row,) = listed(watching)
+    assert (row["state"], row["attempts"]) == ("pending", 2)
+
+
 def test_target_of_a_trial_is_judged_again(watching: Watching) -> None:
     """Made while this machine was allowed; nothing is sent there now."""
     trial = replace(watching.hooks, allow_local=True)
