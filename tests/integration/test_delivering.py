@@ -206,6 +206,23 @@ def test_gone_ends_the_subscription_after_one_try(watching: Watching) -> None:
     assert len(listed(watching, state="dead")) == 7
 
 
+def test_try_that_is_under_way_when_its_subscription_ends_is_dead_too(watching: Watching) -> None:
+    """Nobody would try it again, nor could replay it."""
+    subscribe(watching)
+    post_video(watching, videos=4)
+    first, second = watching.claim()
+    watching.receivers.answers[A] = Outcome(410, "The receiver answered 410.")
+    watching.courier.deliver(first)
+    watching.receivers.answers[A] = FAILED
+    watching.courier.deliver(second)
+    rows = listed(watching, state="dead")
+    assert [row["attempts"] for row in rows] == [1, 1]
+    assert all("410" in row["last_error"] for row in rows)
+    watching.hooks.replay(second.sequence, watching.caller())
+    watching.clock.move(seconds=1)
+    assert len(watching.deliver()) == 1
+
+
 @pytest.mark.parametrize("status", [429, 502, 504])
 def test_busy_receiver_is_left_alone_and_no_other(watching: Watching, status: int) -> None:
     """What is due to it waits as a whole; what is due elsewhere does not."""
