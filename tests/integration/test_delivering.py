@@ -223,6 +223,26 @@ def test_try_that_is_under_way_when_its_subscription_ends_is_dead_too(watching: 
     assert len(watching.deliver()) == 1
 
 
+@pytest.mark.parametrize(
+    "then", [Outcome(200), FAILED, Outcome(429, "Busy.", 5)], ids=["well", "failed", "sooner"]
+)
+def test_busy_receiver_is_left_alone_whatever_else_was_under_way(
+    watching: Watching, then: Outcome
+) -> None:
+    """What it answers to tries from before takes nothing back."""
+    subscribe(watching)
+    post_video(watching, videos=12)
+    first, second, *_ = watching.claim()
+    watching.receivers.answers[A] = Outcome(429, "Busy.", 9)
+    watching.courier.deliver(first)
+    watching.receivers.answers[A] = then
+    watching.courier.deliver(second)
+    watching.clock.move(seconds=8)
+    assert watching.claim() == []
+    watching.clock.move(seconds=1)
+    assert watching.claim() != []
+
+
 @pytest.mark.parametrize("status", [429, 502, 504])
 def test_busy_receiver_is_left_alone_and_no_other(watching: Watching, status: int) -> None:
     """What is due to it waits as a whole; what is due elsewhere does not."""

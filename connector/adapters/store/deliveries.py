@@ -11,6 +11,7 @@ from sqlalchemy import (
     BindParameter,
     Engine,
     bindparam,
+    case,
     func,
     insert,
     or_,
@@ -350,8 +351,11 @@ def _keep_health(
     """
     now = to_ms(moment)
     mine = update(Subscription).where(Subscription.id == delivery.subscription_id)
-    until = verdict.throttled_until
-    values: dict[str, Any] = {"throttled_until": to_ms(until) if until else None}
+    values: dict[str, Any] = {}
+    if verdict.throttled_until:
+        # Others were under way before, and may have been told to wait for longer.
+        until, known = to_ms(verdict.throttled_until), Subscription.throttled_until
+        values["throttled_until"] = case((known > until, known), else_=until)
     if outcome.delivered:
         values["first_failure_at"] = None
     else:
