@@ -25,6 +25,8 @@ from wire.transport import DeadlineAdapter, ForbiddenAddress, MayDial
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 CHUNK_BYTES = 64 * 1024
+# A week: nobody waits longer, and time can be reckoned with it.
+MAX_RETRY_AFTER_SECONDS = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def new_session(*, pool_size: int, may_dial: MayDial | None = None) -> requests.
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> int | None:
-    """`Retry-After` in whole seconds, at least 1, from either of its forms; null where it has none."""
+    """`Retry-After` in whole seconds, 1 to a week, from either of its forms; null where it has none."""
     text = headers.get("Retry-After", "").strip()
     try:
         if text[-3:].isalpha():
@@ -82,7 +84,9 @@ def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> int | None
             seconds = float(text)
     except (ValueError, TypeError, OverflowError):
         return None
-    return max(math.ceil(seconds), 1) if 0 <= seconds < math.inf else None
+    if not 0 <= seconds < math.inf:
+        return None
+    return max(math.ceil(min(seconds, MAX_RETRY_AFTER_SECONDS)), 1)
 
 
 def exchange(

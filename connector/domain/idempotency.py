@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 REMEMBERED: Final = timedelta(hours=24)
+_MAY_COST: Final[ContextVar[bool]] = ContextVar("may_cost", default=False)
+
+
+def begins() -> None:
+    """This thread begins a request, as it may have done others before."""
+    _MAY_COST.set(False)
+
+
+def may_cost() -> None:
+    """From now on what this thread does may cost something, however it ends."""
+    _MAY_COST.set(True)
+
+
+def may_have_cost() -> bool:
+    """Whether to do the request again may cost the same twice, where its answer doesn't say so."""
+    return _MAY_COST.get()
 
 
 @dataclass(frozen=True)

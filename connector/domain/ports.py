@@ -403,8 +403,10 @@ class WebhookStore(Protocol):
         token_hash: str,
         sealed_secret: str | None,
         now: datetime,
+        *,
+        renewed: Callable[[str], str],
     ) -> bool:
-        """Puts a token and a secret in place of those before; false where there are none."""
+        """Puts a token and secrets in place of those before; false where there are none."""
 
     def delete(self, connection_id: str | None, webhook_id: str, now: datetime) -> bool:
         """Ends a webhook; false when there is none."""

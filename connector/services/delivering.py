@@ -6,10 +6,10 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from connector.domain.deliveries import ClaimedDelivery, Outcome, judge, signing
+from connector.domain.deliveries import ClaimedDelivery, Outcome, Verdict, judge, signing
 from connector.domain.errors import InvalidInput, Unreadable
 from connector.domain.masking import HIDDEN, masked, masked_address
 from connector.domain.ports import Clock, DeliveryStore, Sender, Vault
@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 # Longer than the longest try, so that a claim ends by itself only when its holder died.
 LEASE: Final = timedelta(seconds=60)
+_UNEXPECTED: Final = Outcome(None, "The try failed unexpectedly.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,7 @@ class Courier:
         outcome = self._outcome(delivery)
         milliseconds = round(1000 * (self.clock.monotonic() - began))
         now = self.clock.now()
-        verdict = judge(delivery, outcome, now, random=self.random)
+        outcome, verdict = self._judged(delivery, outcome, now)
         # Said before it is kept: what was sent was sent, also where its claim was lost.
         log.info(
             "delivery tried",
@@ -78,7 +79,17 @@ class Courier:
             return Outcome(None, "The stored signing secret can't be read any more.")
         except Exception:
             log.exception("delivery failed", extra={"delivery_id": delivery.sequence})
-            return Outcome(None, "The try failed unexpectedly.")
+            return _UNEXPECTED
+
+    def _judged(
+        self, delivery: ClaimedDelivery, outcome: Outcome, now: datetime
+    ) -> tuple[Outcome, Verdict]:
+        """What follows from the outcome; whatever a receiver says, its try is counted."""
+        try:
+            return outcome, judge(delivery, outcome, now, random=self.random)
+        except Exception:
+            log.exception("judging a try failed", extra={"delivery_id": delivery.sequence})
+            return _UNEXPECTED, judge(delivery, _UNEXPECTED, now, random=self.random)
 
 
 def _discreet(outcome: Outcome, secrets: Sequence[str]) -> Outcome:

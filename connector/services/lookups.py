@@ -6,7 +6,6 @@ processes for a claim in the database.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -20,9 +19,8 @@ from connector.domain.lookups import Found, again
 from connector.domain.ports import Clock, LookupStore, Profiles
 from connector.domain.rows import profile_row
 from connector.domain.usage import Asked
-from connector.services.usage import Meter
+from connector.services.usage import Meter, all_the_same
 
-log = logging.getLogger(__name__)
 _PAUSE_SECONDS: Final = 0.05
 _BUSY: Final = "An identical look-up is still under way."
 
@@ -117,14 +115,12 @@ class Lookups:
             with self.meter.paying(asked):
                 found = self._ask(handle, caller)
         except ConnectorError as error:
-            self.store.fail(caller.connection, handle, self.clock.now(), error, token=token)
+            with all_the_same("why a look-up failed"):
+                self.store.fail(caller.connection, handle, self.clock.now(), error, token=token)
             raise
         now = self.clock.now()
-        try:
+        with all_the_same("what a look-up brought"):
             self.store.keep(caller.connection, handle, now, found.row, token=token, asked=asked)
-        except Exception:
-            # It was paid for: whoever asked gets it all the same.
-            log.exception("what a look-up brought could not be kept")
         return found
 
     def _ask(self, handle: str, caller: Caller) -> Found:

@@ -76,10 +76,14 @@ class Subscribing:
         rotated = self.store.rotate(
             caller.connection,
             subscription_id,
-            lambda sealed: self.sealed(secret, *self._signing_until_now(sealed)),
+            self.renewed(secret),
             self.clock.now(),
         )
         return self.store.find(caller.connection, subscription_id) if rotated else None
+
+    def renewed(self, secret: str) -> Callable[[str], str]:
+        """What makes of sealed secrets those with `secret` before the one that signs until now."""
+        return lambda sealed: self.sealed(secret, *self._signing_until_now(sealed))
 
     def connect(self, caller: Caller) -> None:
         """Keeps the key, to look up with it later. Raises `InvalidApiKey` for one that does not work."""

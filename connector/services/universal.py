@@ -11,7 +11,6 @@ from connector.domain.callers import Caller
 from connector.domain.errors import InvalidInput
 from connector.domain.objects import object_given
 from connector.domain.ports import Profiles
-from connector.domain.usage import PAID
 from connector.services.usage import Meter
 from schemas.catalog import CATALOG
 from schemas.universal import ENDPOINTS, RequestOutput
@@ -41,5 +40,5 @@ def _paid(body: Mapping[str, Any], caller: Caller, profiles: Profiles, meter: Me
     asked = meter.asked(caller, CATALOG.universal.key)
     with meter.paying(asked):
         answer = profiles.call(body, api_key=caller.api_key, deadline=caller.deadline)
-    meter.store.count({asked: PAID})
+    meter.paid(asked)
     return answer

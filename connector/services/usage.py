@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -12,11 +13,13 @@ from typing import Any, Final
 from connector.domain.answers import CREDITS_PER_LOOKUP, RateLimit, Result
 from connector.domain.callers import Caller
 from connector.domain.errors import MAYBE_CHARGED, BudgetExceeded, ConnectorError, InvalidInput
+from connector.domain.idempotency import may_cost
 from connector.domain.platforms import PLATFORMS
 from connector.domain.ports import Clock, Profiles, UsageStore
-from connector.domain.usage import SAVED, Asked, Spent, day_of, spent_on
+from connector.domain.usage import PAID, SAVED, Asked, Spent, day_of, spent_on
 from schemas.usage import Usage
 
+log = logging.getLogger(__name__)
 _USAGE: Final = Usage()
 # What was saved is written now and then: a killed process loses so much of a statistic, and no credit.
 _FLUSH_SECONDS: Final = 5.0
@@ -52,11 +55,18 @@ class Meter:
     def paying(self, asked: Asked) -> Iterator[None]:
         """Around a call of the upstream: within the day's budget, and its failures counted."""
         self._begin(asked)
+        may_cost()
         try:
             yield
         except ConnectorError as error:
-            self._failed(asked, error)
+            with all_the_same("what a failed look-up cost"):
+                self._failed(asked, error)
             raise
+
+    def paid(self, asked: Asked) -> None:
+        """Counts a look-up that was charged, whose answer is not kept."""
+        with all_the_same("what a look-up cost"):
+            self.store.count({asked: PAID})
 
     def _failed(self, asked: Asked, error: ConnectorError) -> None:
         """Counts what a failure may have cost; what it has not is there again."""
@@ -81,6 +91,15 @@ class Meter:
             saved, self._saved = self._saved, {}
         if saved:
             self.store.count(saved)
+
+
+@contextmanager
+def all_the_same(what: str) -> Iterator[None]:
+    """Around keeping `what` follows from a call of the upstream: whoever asked is answered anyhow."""
+    try:
+        yield
+    except Exception:
+        log.exception("%s could not be kept", what)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -103,20 +103,22 @@ class Webhooks:
         secret before as well, for a day.
         """
         webhook = self._found(webhook_id, caller).webhook
-        secret, signing_secret, token = None, None, _new_token()
+        secret, signing_secret, token = None, new_secret(), _new_token()
         if webhook.signature_style:
             secret = _signature_secret(webhook.signature_style, asked["signature_secret"])
-        mine = (caller.connection, webhook.id)
-        now = self.clock.now()
-        if not self.store.renew(*mine, token_hash(token), self._sealed(secret), now):
+        if not self.store.renew(
+            caller.connection,
+            webhook.id,
+            token_hash(token),
+            self._sealed(secret),
+            self.clock.now(),
+            renewed=self.subscribing.renewed(signing_secret),
+        ):
             raise NotFound(_NOTHING)
-        if webhook.subscription_id is not None:
-            signing_secret = new_secret()
-            self.subscribing.rotate(webhook.subscription_id, signing_secret, caller)
         return self._shown(webhook.id, caller) | {
             "url": _address(caller, token),
             "signature_secret": secret,
-            "secret": signing_secret,
+            "secret": signing_secret if webhook.subscription_id else None,
         }
 
     def end(self, webhook_id: str, caller: Caller) -> dict[str, Any]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Final, Protocol
 
 from flask import Blueprint, Response, g, request
 
 from connector.domain.callers import connection_of
-from connector.domain.idempotency import Attempt, Claim, Replayed
+from connector.domain.idempotency import Attempt, Claim, Replayed, begins, may_have_cost
 from connector.web.inputs import api_key_of
 
+log = logging.getLogger(__name__)
 HEADER: Final = "Idempotency-Key"
 REPLAYED: Final = "Idempotent-Replayed"
 
@@ -50,6 +52,7 @@ def begin_once(idempotency: Idempotency, attempt: Attempt) -> Response | None:
     begun = idempotency.begin(attempt)
     if isinstance(begun, Claim):
         g.idempotent = begun
+        begins()
         return None
     response = Response(begun.body, begun.status, mimetype="application/json")
     response.headers[REPLAYED] = "true"
@@ -63,10 +66,14 @@ def remember_answers(routes: Blueprint, idempotency: Idempotency) -> None:
         claim: Claim | None = g.pop("idempotent", None)
         if claim is None:
             return response
-        if _is_done(response):
-            idempotency.remember(claim, response.status_code, response.get_data(as_text=True))
-        else:
-            idempotency.forget(claim)
+        try:
+            if _is_done(response):
+                idempotency.remember(claim, response.status_code, response.get_data(as_text=True))
+            else:
+                idempotency.forget(claim)
+        except Exception:
+            # It may have been paid for. Until its claim ends by itself, nobody does it again.
+            log.exception("the answer to an Idempotency-Key could not be kept")
         return response
 
     routes.after_request(end)
@@ -74,6 +81,10 @@ def remember_answers(routes: Blueprint, idempotency: Idempotency) -> None:
 
 def _is_done(response: Response) -> bool:
     """Whether sending it again could do, or cost, the same twice."""
-    said: Any = response.get_json(silent=True) if response.status_code > 500 else None
+    status = response.status_code
+    # A fault and an outage are told alike, before the upstream is asked and after it was paid.
+    if status in (500, 503):
+        return may_have_cost()
+    said: Any = response.get_json(silent=True) if status > 500 else None
     maybe_charged = isinstance(said, dict) and said.get("retryable") is False
-    return response.status_code < 300 or maybe_charged
+    return status < 300 or maybe_charged

@@ -25,7 +25,7 @@ from connector.domain.callers import Caller
 from connector.domain.errors import BeingDeleted, InvalidApiKey, NotFound
 from connector.domain.events import IN_CONSOLE
 from connector.domain.idempotency import Attempt
-from connector.domain.jobs import distinct_rows
+from connector.domain.jobs import CALLBACK, distinct_rows
 from connector.domain.subscriptions import Terms
 from connector.domain.webhooks import CARRIER, Webhook
 from connector.services.subscribing import terms_of
@@ -37,6 +37,7 @@ from tests.watched import LEASE, Watching, profile
 from wire.database import reading, writing
 
 NOW = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
+NAMES = [f"name{n}" for n in range(11)]
 TERMS = Terms(CARRIER, {"handles": []})
 WEBHOOK = Webhook(
     id="w",
@@ -273,6 +274,27 @@ def test_key_that_nothing_needs_is_forgotten(watching: Watching, engine: Engine)
     watching.hooks.unsubscribe(made["id"], caller)
     watching.forgetting.run()
     assert not kept_for(engine, caller)["connections"]
+
+
+@pytest.mark.parametrize("trigger", [CALLBACK, CARRIER])
+def test_what_a_process_left_half_made_keeps_no_key(
+    watching: Watching, engine: Engine, trigger: str
+) -> None:
+    """It died before it made the job or the webhook; those that are whole stay."""
+    caller, other = watching.caller(), watching.caller("sk_b")
+    watching.jobs.look_up(NAMES, other, max_age_seconds=60, callback_url=A)
+    watching.webhooks.create(WebhookInput().load({"target_url": A, "mode": "forward"}), other)
+    whole = kept_for(engine, other)
+    watching.subscribing.subscribe(
+        Terms(trigger, {"handles": []}), caller, target_url=A, secret="whsec_x"
+    )
+    watching.clock.move(days=1)
+    watching.forgetting.run()
+    assert kept_for(engine, caller)["subscriptions"]
+    watching.clock.move(days=2)
+    watching.forgetting.run()
+    assert not any(kept_for(engine, caller).values())
+    assert kept_for(engine, other) == whole
 
 
 def test_key_that_comes_back_keeps_what_it_makes(watching: Watching, engine: Engine) -> None:

@@ -206,6 +206,43 @@ def test_gone_ends_the_subscription_after_one_try(watching: Watching) -> None:
     assert len(listed(watching, state="dead")) == 7
 
 
+def test_try_that_is_under_way_when_its_subscription_ends_is_dead_too(watching: Watching) -> None:
+    """Nobody would try it again, nor could replay it."""
+    subscribe(watching)
+    post_video(watching, videos=4)
+    first, second = watching.claim()
+    watching.receivers.answers[A] = Outcome(410, "The receiver answered 410.")
+    watching.courier.deliver(first)
+    watching.receivers.answers[A] = FAILED
+    watching.courier.deliver(second)
+    rows = listed(watching, state="dead")
+    assert [row["attempts"] for row in rows] == [1, 1]
+    assert all("410" in row["last_error"] for row in rows)
+    watching.hooks.replay(second.sequence, watching.caller())
+    watching.clock.move(seconds=1)
+    assert len(watching.deliver()) == 1
+
+
+@pytest.mark.parametrize(
+    "then", [Outcome(200), FAILED, Outcome(429, "Busy.", 5)], ids=["well", "failed", "sooner"]
+)
+def test_busy_receiver_is_left_alone_whatever_else_was_under_way(
+    watching: Watching, then: Outcome
+) -> None:
+    """What it answers to tries from before takes nothing back."""
+    subscribe(watching)
+    post_video(watching, videos=12)
+    first, second, *_ = watching.claim()
+    watching.receivers.answers[A] = Outcome(429, "Busy.", 9)
+    watching.courier.deliver(first)
+    watching.receivers.answers[A] = then
+    watching.courier.deliver(second)
+    watching.clock.move(seconds=8)
+    assert watching.claim() == []
+    watching.clock.move(seconds=1)
+    assert watching.claim() != []
+
+
 @pytest.mark.parametrize("status", [429, 502, 504])
 def test_busy_receiver_is_left_alone_and_no_other(watching: Watching, status: int) -> None:
     """What is due to it waits as a whole; what is due elsewhere does not."""
@@ -276,6 +313,18 @@ def test_backlog_of_one_receiver_hides_no_other(watching: Watching) -> None:
     watching.clock.move(seconds=30)
     watching.look()
     assert [one.target_url for one in watching.claim(limit=4)] == [B]
+
+
+def test_try_that_can_not_be_judged_is_counted(watching: Watching) -> None:
+    """Not sent again every minute without end, as one that nobody completes."""
+    subscribe(watching)
+    post_video(watching)
+    watching.receivers.answers[A] = Outcome(503, "Later.", retry_after_seconds=10**14)
+    assert len(watching.deliver()) == 1
+    watching.clock.move(minutes=2)
+    assert len(watching.deliver()) == 1
+    (row,) = listed(watching)
+    assert (row["state"], row["attempts"]) == ("pending", 2)
 
 
 def test_target_of_a_trial_is_judged_again(watching: Watching) -> None:

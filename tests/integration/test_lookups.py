@@ -210,6 +210,18 @@ def test_what_was_paid_for_is_answered_though_it_can_not_be_kept(
     assert "what a look-up brought could not be kept" in caplog.messages
 
 
+@pytest.mark.parametrize("lost", ["lookups", "usage_days"], ids=["why", "its price"])
+def test_failure_that_can_not_be_kept_is_still_told(
+    watching: Watching, engine: Engine, lost: str
+) -> None:
+    """It says that it may have been charged; a fault of the connector would not."""
+    watching.profiles.answers["ada"] = UpstreamTimeout()
+    with writing(engine) as session:
+        session.execute(text(f"DROP TABLE {lost}"))
+    with pytest.raises(UpstreamTimeout):
+        fetch(watching, max_age=0)
+
+
 def test_row_and_its_price_are_there_before_the_answer(watching: Watching, engine: Engine) -> None:
     """Whatever becomes of the process then, and whoever asks another one."""
     fetch(watching, max_age=0)

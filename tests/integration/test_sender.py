@@ -24,7 +24,7 @@ from connector.domain.targets import is_denied
 from tests.running import FakeUpstream, Received, reply
 from tests.unit.test_targets import DENIED
 from tests.verifying import verifies
-from wire.http import new_session
+from wire.http import new_session, retry_after_seconds
 
 SECRETS = ["whsec_" + "QUFB" * 8, "whsec_" + "QkJC" * 8]
 BODY = json.dumps({"handle": "received", "name": "Ada 🌸"}, ensure_ascii=False).encode()
@@ -98,6 +98,13 @@ def test_wait_that_is_asked_for_is_read(upstream: FakeUpstream) -> None:
         outcome = send(upstream.url)
         assert outcome.throttled
         assert 88 <= (outcome.retry_after_seconds or 0) <= 90
+
+
+@pytest.mark.parametrize("asked", ["100000000000000", "1e300", "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_nobody_waits_longer_than_a_week(asked: str) -> None:
+    """Time can't be reckoned with whatever a stranger writes."""
+    now = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    assert retry_after_seconds({"Retry-After": asked}, now) == 7 * 24 * 3600
 
 
 def test_long_answer_is_not_read(upstream: FakeUpstream) -> None:

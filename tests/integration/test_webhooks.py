@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from connector.adapters.store.webhooks import Webhooks as Store
 from connector.domain.deliveries import Outcome
@@ -339,6 +340,24 @@ def test_new_address_signs_with_both_secrets_for_a_day(watching: Watching) -> No
     kept = json.loads(watching.vault.open(claimed.sealed_secrets))
     assert kept == [renewed["secret"], made["secret"]]
     assert claimed.rotated_at == watching.clock.now()
+
+
+def test_new_address_comes_with_its_secrets_or_not_at_all(
+    database_url: str, watching: Watching
+) -> None:
+    """A process that dies half-way leaves its owner the address that is known."""
+
+    def die(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("UPDATE subscriptions"):
+            raise SystemExit
+
+    made = forwarding(watching)
+    with database(database_url) as engine:
+        event.listen(engine, "before_cursor_execute", die)
+        dying = Watching(engine)
+        with pytest.raises(SystemExit):
+            dying.webhooks.rotate(made["id"], RotateInput().load({}), dying.caller())
+    assert fire(watching, made).accepted
 
 
 def calling_back(watching: Watching, **given: Any) -> dict[str, Any]:

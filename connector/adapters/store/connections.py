@@ -22,12 +22,14 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    or_,
     select,
     update,
 )
 from sqlalchemy import Connection as Session
 
 from connector.adapters.store.audit import audited
+from connector.adapters.store.pieces import delete_piece
 from connector.adapters.store.tables import (
     Connection,
     CreditDay,
@@ -48,8 +50,10 @@ from connector.adapters.store.time import from_ms, to_ms
 from connector.domain.acting import acting
 from connector.domain.connections import KeptConnection
 from connector.domain.errors import BeingDeleted
+from connector.domain.jobs import CALLBACK
 from connector.domain.subscriptions import ACTIVE, DISABLED
 from connector.domain.usage import day_of
+from connector.domain.webhooks import CARRIER
 from wire.database import is_new, reading, writing
 from wire.together import Together
 
@@ -114,7 +118,10 @@ class Connections:
         """Deletes the keys of connections, made before, for which there is nothing any more.
 
         What watching spent counts for a day, and is forgotten then; `limit` connections at most.
+        What was made for a job or a webhook that never came, as its process died, is nothing.
         """
+        left = and_(_IS_LEFT, Subscription.created_at < to_ms(before))
+        delete_piece(self._engine, Subscription.id, left, limit=limit)
         idle = {"made": to_ms(before), "limit": limit}
         with reading(self._engine) as session:
             found = session.execute(_IDLE, idle).scalars().all()
@@ -247,6 +254,22 @@ _ANY: Final = (
 
 _OLD_DAY: Final = CreditDay.day < bindparam("day")
 _OLD_DAYS: Final = select(CreditDay.day).where(_OLD_DAY).limit(1)
+# Not of a connection that is being deleted: its webhooks go before what they are made of.
+_IS_LEFT: Final = and_(
+    or_(
+        and_(
+            Subscription.trigger == CALLBACK,
+            Subscription.id.not_in(select(Job.callback_id).where(Job.callback_id.is_not(None))),
+        ),
+        and_(
+            Subscription.trigger == CARRIER,
+            Subscription.id.not_in(
+                select(Webhook.subscription_id).where(Webhook.subscription_id.is_not(None))
+            ),
+        ),
+    ),
+    exists().where(Connection.id == Subscription.connection_id, Connection.ending_at.is_(None)),
+)
 _IS_IDLE: Final = and_(
     Connection.ending_at.is_(None),
     *(

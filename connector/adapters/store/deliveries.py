@@ -11,6 +11,7 @@ from sqlalchemy import (
     BindParameter,
     Engine,
     bindparam,
+    case,
     func,
     insert,
     or_,
@@ -129,7 +130,10 @@ class Deliveries:
             if session.execute(_OURS, ours).rowcount == 0:
                 return False
             session.execute(_TRIED, tried)
-            _keep_health(session, delivery, outcome, verdict, now)
+            ended = _keep_health(session, delivery, outcome, verdict, now)
+            if ended and verdict.state == PENDING:
+                # Another try ended the subscription while this one was under way: nobody would claim it.
+                session.execute(_OF, {"of": delivery.sequence, **_dead(ended, now)})
             return True
 
         return self._together.write(
@@ -315,9 +319,8 @@ _CLAIMED: Final = (
     .where(Delivery.claim_token == bindparam("token"))
     .order_by(Delivery.due_at)
 )
-_OURS: Final = update(Delivery).where(
-    Delivery.sequence == bindparam("of"), Delivery.claim_token == bindparam("token")
-)
+_OF: Final = update(Delivery).where(Delivery.sequence == bindparam("of"))
+_OURS: Final = _OF.where(Delivery.claim_token == bindparam("token"))
 _TRIED: Final = insert(Attempt)
 
 
@@ -341,12 +344,18 @@ def _keep_health(
     outcome: Outcome,
     verdict: Verdict,
     moment: datetime,
-) -> None:
-    """What the try says about the receiver: one success resets, failures are counted by time."""
+) -> str | None:
+    """What the try says about the receiver: one success resets, failures are counted by time.
+
+    Answers why the subscription is disabled; null where it is not.
+    """
     now = to_ms(moment)
     mine = update(Subscription).where(Subscription.id == delivery.subscription_id)
-    until = verdict.throttled_until
-    values: dict[str, Any] = {"throttled_until": to_ms(until) if until else None}
+    values: dict[str, Any] = {}
+    if verdict.throttled_until:
+        # Others were under way before, and may have been told to wait for longer.
+        until, known = to_ms(verdict.throttled_until), Subscription.throttled_until
+        values["throttled_until"] = case((known > until, known), else_=until)
     if outcome.delivered:
         values["first_failure_at"] = None
     else:
@@ -354,10 +363,16 @@ def _keep_health(
     if verdict.disable:
         values |= {"state": DISABLED, "reason": verdict.disable}
         waiting = (Delivery.subscription_id == delivery.subscription_id, Delivery.state == PENDING)
-        ended = {"state": DEAD, "last_error": verdict.disable, "due_at": now, "updated_at": now}
-        session.execute(update(Delivery).where(*waiting).values(ended))
+        session.execute(update(Delivery).where(*waiting).values(_dead(verdict.disable, moment)))
         _tell(session, delivery, outcome, moment)
-    session.execute(mine.values(values))
+    kept = mine.values(values).returning(Subscription.state, Subscription.reason)
+    row = session.execute(kept).one()
+    return None if row.state == ACTIVE else row.reason
+
+
+def _dead(why: str, moment: datetime) -> dict[str, Any]:
+    now = to_ms(moment)
+    return {"state": DEAD, "last_error": why, "due_at": now, "updated_at": now}
 
 
 def _tell(session: Session, delivery: ClaimedDelivery, outcome: Outcome, moment: datetime) -> None:

@@ -153,17 +153,8 @@ class Subscriptions:
 
         Of two rotations at once, the second one finds what the first one left.
         """
-        mine = (Row.id == subscription_id, Row.connection_id == connection_id, _OF_A_TRIGGER)
-        kept = select(Row.sealed_secrets).where(*mine).with_for_update()
         with writing(self._engine) as session:
-            sealed = session.execute(kept).scalar_one_or_none()
-            if sealed is None:
-                return False
-            values = {"sealed_secrets": renewed(sealed), "rotated_at": to_ms(now)}
-            session.execute(update(Row).where(*mine).values(values))
-            rotated = "subscription.secret_rotated"
-            _audited(session, acting(), rotated, now, connection_id, subscription_id)
-        return True
+            return rotate(session, connection_id, subscription_id, renewed, now)
 
     def unsubscribe(self, connection_id: str, subscription_id: str, now: datetime) -> bool:
         """Ends a subscription with all that was kept for it; false when there is none."""
@@ -190,6 +181,26 @@ class Subscriptions:
             return found
 
         return self._together.write(end, locks=_rows_of(connection_id))
+
+
+def rotate(
+    session: Session,
+    connection_id: str,
+    subscription_id: str,
+    renewed: Callable[[str], str],
+    now: datetime,
+) -> bool:
+    """Replaces the sealed secrets by what `renewed` makes of them; false when there are none."""
+    mine = (Row.id == subscription_id, Row.connection_id == connection_id, _OF_A_TRIGGER)
+    kept = select(Row.sealed_secrets).where(*mine).with_for_update()
+    sealed = session.execute(kept).scalar_one_or_none()
+    if sealed is None:
+        return False
+    values = {"sealed_secrets": renewed(sealed), "rotated_at": to_ms(now)}
+    session.execute(update(Row).where(*mine).values(values))
+    rotated = "subscription.secret_rotated"
+    _audited(session, acting(), rotated, now, connection_id, subscription_id)
+    return True
 
 
 # A job's callback is kept as one, too, and is nobody's to test or to renew.

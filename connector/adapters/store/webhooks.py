@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any, Final
@@ -23,6 +24,7 @@ from sqlalchemy import Connection as Session
 
 from connector.adapters.store.audit import audited
 from connector.adapters.store.held import hold
+from connector.adapters.store.subscriptions import rotate
 from connector.adapters.store.tables import Connection, Subscription, WebhookCall
 from connector.adapters.store.tables import Webhook as Row
 from connector.adapters.store.time import from_ms, to_ms
@@ -87,15 +89,23 @@ class Webhooks:
         token_hash: str,
         sealed_secret: str | None,
         now: datetime,
+        *,
+        renewed: Callable[[str], str],
     ) -> bool:
-        """Puts a token, and a secret of callers, in place of those before; false where there are none."""
+        """Puts a token, and a secret of callers, in place of those before; false where there are none.
+
+        `renewed` makes the sealed secrets of what carries its rows, where it has a target.
+        """
         mine = update(Row).where(Row.connection_id == connection_id, Row.id == webhook_id)
         values = {"token_hash": token_hash, "sealed_secret": sealed_secret}
         with writing(self._engine) as session:
-            if session.execute(mine.values(values)).rowcount == 0:
+            row = session.execute(mine.values(values).returning(Row.subscription_id)).first()
+            if row is None:
                 return False
             of = {"connection_id": connection_id, "object_id": webhook_id}
             audited(session, acting(), "webhook.secret_replaced", now, **of)
+            if row.subscription_id is not None:
+                rotate(session, connection_id, row.subscription_id, renewed, now)
         return True
 
     def delete(self, connection_id: str | None, webhook_id: str, now: datetime) -> bool:
