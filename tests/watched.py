@@ -152,6 +152,7 @@ class Watching(assembly.Watching):
 
     def __init__(self, engine: Engine, **settings: Any) -> None:
         MIGRATIONS.up(engine)
+        self.engine = engine
         clock = ToldClock()
         self.receivers = ToldReceivers(clock)
         outside = Outside(

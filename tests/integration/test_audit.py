@@ -28,7 +28,7 @@ COUNTS = ("usage_days", "credit_days")
 
 @pytest.fixture
 def engine(watching: Watching) -> Engine:
-    return watching.meter.store._engine  # type: ignore[attr-defined, no-any-return]
+    return watching.engine
 
 
 def lines(engine: Engine) -> list[Line]:

@@ -39,7 +39,6 @@ from wire.database import writing
 def watching(database_url: str) -> Iterator[Remembering]:
     with database(database_url) as engine:
         watching = Remembering(engine)
-        watching.engine = engine
         watching.profiles.answers["ada"] = profile()
         yield watching
 

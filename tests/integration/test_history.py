@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, func, select
+from sqlalchemy import event, func, select
 
 from connector.adapters.store.tables import Delivery, Snapshot
 from connector.adapters.store.tables import Event as EventRow
@@ -24,8 +24,6 @@ YEAR = timedelta(days=365)
 
 class Remembering(Watching):
     """Watching with its tables at hand."""
-
-    engine: Engine
 
     def rows(self, handle: str = "ada", **asked: Any) -> list[dict[str, Any]]:
         return self.page(handle, **asked)[0]
@@ -61,7 +59,6 @@ class Remembering(Watching):
 def watching(database_url: str) -> Iterator[Remembering]:
     with database(database_url) as engine:
         watching = Remembering(engine)
-        watching.engine = engine
         yield watching
 
 

@@ -26,7 +26,6 @@ ANSWERED = Outcome(500, "The receiver answered 500.", answer='{"token": "abc", "
 def watching(database_url: str) -> Iterator[Remembering]:
     with database(database_url) as engine:
         watching = Remembering(engine)
-        watching.engine = engine
         yield watching
 
 

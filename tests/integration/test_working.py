@@ -14,8 +14,6 @@ from typing import Any
 import pytest
 
 from connector.adapters.sender import WebhookSender
-from connector.adapters.store.workers import Workers
-from connector.adapters.wakeups import NoWakeups
 from connector.domain.ports import Due
 from connector.services.working import Worker
 from tests.running import FakeUpstream, Received, fake_upstream, reply, until
@@ -71,21 +69,11 @@ def running(tmp_path: Path) -> Iterator[Running]:
     engine = open_engine(f"sqlite:///{tmp_path}/working.db")
     watching = Watching(engine)
     with fake_upstream() as receiver, new_session(pool_size=THREADS) as session:
-        worker = Worker(
-            name="w",
-            watches=watching.stores.watches,
-            deliveries=watching.stores.deliveries,
-            jobs=watching.stores.jobs,
-            workers=Workers(engine),
-            watcher=watching.watcher,
-            batcher=watching.batcher,
+        worker = replace(
+            watching.worker(),
             courier=replace(watching.courier, sender=WebhookSender(session), allow_local=True),
-            forgetting=watching.forgetting,
-            wakeups=NoWakeups(),
             clock=WaitingClock(watching.clock),
-            random=lambda: 0.5,
             threads=THREADS,
-            sweep_seconds=0,
         )
         yield Running(watching, worker, receiver)
     engine.dispose()
