@@ -157,7 +157,7 @@ def test_polled_subscription_has_no_secret_to_rotate(receiving: Receiving) -> No
     receiving.profiles.answers["ada"] = profile()
     receiving.poll("new_video", "ada")
     terms = Terms("new_video", {"handles": ["ada"]})
-    polled = receiving.subscriptions.polled(receiving.caller().connection, terms)
+    polled = receiving.stores.subscriptions.polled(receiving.caller().connection, terms)
     assert polled is not None
     with pytest.raises(NotFound):
         receiving.hooks.rotate(polled.id, receiving.caller())
