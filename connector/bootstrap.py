@@ -242,7 +242,7 @@ def _connector(
         idempotency=watching.idempotency,
         call_api=partial(call_api, profiles=watching.profiles, meter=watching.meter),
         usage=watching.usage.of,
-        describe_account=partial(describe_account, profiles=watching.profiles),
+        describe_account=partial(describe_account, subscribing=watching.subscribing),
         history=watching.history,
         webhooks=watching.webhooks,
         firing=watching.firing,

@@ -102,6 +102,11 @@ DEAD_LETTERS: Final = Metric(
 SUBSCRIPTIONS: Final = Metric(
     "connector_subscriptions_active", "gauge", "Subscriptions that hear of events."
 )
+REFUSED_CONNECTIONS: Final = Metric(
+    "connector_connections_refused",
+    "gauge",
+    "API keys that watch profiles and were refused; they are tried again at most a day later.",
+)
 UNFINISHED_JOBS: Final = Metric("connector_jobs_unfinished", "gauge", "Batches still at work.")
 WORKERS_ALIVE: Final = Metric(
     "connector_workers_alive", "gauge", "Workers that were heard of within the last minute."
@@ -110,5 +115,5 @@ WORKERS_ALIVE: Final = Metric(
 METRICS: Final = (
     *(REQUESTS, REQUEST_SECONDS, UPSTREAM_SECONDS, CACHE, LOOK_SECONDS, TRY_SECONDS),
     *(DATABASE_UP, CREDITS_TODAY, WATCHES_DUE, WATCH_AGE, PENDING_DELIVERIES, DELIVERY_AGE),
-    *(DEAD_LETTERS, SUBSCRIPTIONS, UNFINISHED_JOBS, WORKERS_ALIVE),
+    *(DEAD_LETTERS, SUBSCRIPTIONS, REFUSED_CONNECTIONS, UNFINISHED_JOBS, WORKERS_ALIVE),
 )

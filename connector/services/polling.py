@@ -72,7 +72,8 @@ class Polling:
 
     def _look(self, subscription: Subscription, caller: Caller) -> ConnectorError | None:
         """Looks at what is due while there is time; answers the last problem."""
-        problem: ConnectorError | None = None
+        if problem := self._refused(caller):
+            return problem
         while caller.deadline.remaining() > caller.deadline.seconds * _ENOUGH:
             lease = caller.deadline.lease()
             due = self.watches.claim_for(subscription.id, self.clock.now(), lease=lease, limit=1)
@@ -83,6 +84,15 @@ class Polling:
             else:
                 break
         return problem
+
+    def _refused(self, caller: Caller) -> ConnectorError | None:
+        """What a key that was refused brings now; null where it is good, and looks go on."""
+        try:
+            if self.subscriptions.is_refused(caller.connection):
+                self.subscribing.check_key(caller)
+        except ConnectorError as error:
+            return error
+        return None
 
     def _is_expected(self, subscription: Subscription) -> bool:
         """Whether nothing is known yet, and a worker or another poll is about to see one first."""

@@ -7,9 +7,18 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection as Session
-from sqlalchemy import Engine, bindparam, func, or_, select
+from sqlalchemy import Engine, bindparam, exists, func, or_, select
 
-from connector.adapters.store.tables import Delivery, Job, Subscription, UsageDay, Watch, Worker
+from connector.adapters.store.refused import REFUSED
+from connector.adapters.store.tables import (
+    Connection,
+    Delivery,
+    Job,
+    Subscription,
+    UsageDay,
+    Watch,
+    Worker,
+)
 from connector.adapters.store.time import to_ms
 from connector.adapters.store.usage import SET_ASIDE
 from connector.adapters.store.watches import awaited
@@ -20,6 +29,7 @@ from connector.domain.metrics import (
     DEAD_LETTERS,
     DELIVERY_AGE,
     PENDING_DELIVERIES,
+    REFUSED_CONNECTIONS,
     SUBSCRIPTIONS,
     UNFINISHED_JOBS,
     WATCH_AGE,
@@ -82,6 +92,10 @@ _COUNTS: Final[dict[Metric, Any]] = {
     PENDING_DELIVERIES: select(func.count()).where(Delivery.state == PENDING),
     DEAD_LETTERS: select(func.count()).where(Delivery.state == DEAD),
     SUBSCRIPTIONS: select(func.count()).where(Subscription.state == ACTIVE),
+    # One that was refused at its first look may have nothing to watch.
+    REFUSED_CONNECTIONS: select(func.count()).where(
+        REFUSED, exists().where(Watch.connection_id == Connection.id)
+    ),
     UNFINISHED_JOBS: select(func.count()).where(Job.ended_at.is_(None)),
     WORKERS_ALIVE: select(func.count()).where(Worker.beat_at > bindparam("silent")),
 }
