@@ -90,10 +90,8 @@ class Watcher:
     def _look(self, watch: ClaimedWatch, caller: Caller | None) -> _Told:
         day = day_of(self.clock.now())
         if not self._set_aside(watch, day):
-            error: ConnectorError = BudgetExceeded(
-                f"Watching has spent its {self.daily_budget} credits for today (UTC)."
-            )
-            self._put_off(watch, error, _next_day(self.clock.now()))
+            error: ConnectorError = BudgetExceeded.of("Watching", self.daily_budget)
+            self._put_off(watch, error)
             return _Told(error=error)
         try:
             portrait, paid = self._portrait(watch, caller)
@@ -106,7 +104,7 @@ class Watcher:
             if isinstance(exc, InvalidApiKey):
                 self._refuse(watch, exc)
             else:
-                self._put_off(watch, error, self.clock.now() + self._pause(watch, error))
+                self._put_off(watch, error)
             return _Told(error=error, credits=None if unsure else 0)
         if not paid:
             self.store.give_back(watch.connection_id, day, CREDITS_PER_LOOKUP)
@@ -151,16 +149,20 @@ class Watcher:
     def _pause(self, watch: ClaimedWatch, error: ConnectorError) -> timedelta:
         if isinstance(error, InsufficientCredits):
             return _NO_CREDITS
+        if isinstance(error, BudgetExceeded):
+            # The limit may be raised meanwhile.
+            return min(_NO_CREDITS, _until_midnight(self.clock.now()))
         if error.retry_after_seconds is not None:
             return timedelta(seconds=error.retry_after_seconds)
         interval = timedelta(seconds=watch.interval_seconds)
         doubled: timedelta = _RETRY * 2 ** min(watch.attempt, 10)
         return min(doubled, max(interval, _RETRY))
 
-    def _put_off(self, watch: ClaimedWatch, error: ConnectorError, until: datetime) -> None:
+    def _put_off(self, watch: ClaimedWatch, error: ConnectorError) -> None:
+        until = self.clock.now() + self._pause(watch, error)
         self.store.put_off(watch, until=until, attempt=watch.attempt + 1, problem=error.message)
 
 
-def _next_day(now: datetime) -> datetime:
+def _until_midnight(now: datetime) -> timedelta:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight + timedelta(days=1)
+    return midnight + timedelta(days=1) - now
