@@ -34,6 +34,31 @@ def test_an_empty_database_stands_still(watching: Watching, engine: Engine) -> N
     assert set(standing(watching, engine).values()) == {0}
 
 
+@pytest.mark.parametrize(
+    ("asked", "needed"), [("poll", False), ("hook", True), ("console", True), ("batch", True)]
+)
+def test_worker_is_needed_where_readiness_says_so(
+    watching: Watching, engine: Engine, asked: str, needed: bool
+) -> None:
+    """Who polls needs none; what goes on without a caller does."""
+    watching.profiles.answers["one"] = profile("one")
+    caller = watching.caller()
+    if asked == "poll":
+        watching.poll("new_video", "one")
+    elif asked == "hook":
+        target = "https://receiver.example.com/x"
+        watching.hooks.subscribe("new_video", target, {"handles": ["one"]}, caller)
+    elif asked == "console":
+        watching.watched.watch("one", caller, poll_interval_seconds=None)
+    else:
+        watching.jobs.look_up([f"h{n}" for n in range(30)], caller, max_age_seconds=0)
+    found = standing(watching, engine)
+    assert (found["workers_needed"], found["workers_alive"]) == (needed, 0)
+    assert (watching.worker_problem() is not None) == needed
+    Workers(engine).beat("w", watching.clock.now())
+    assert watching.worker_problem() is None
+
+
 def test_what_is_due_pending_and_dead_is_told(watching: Watching, engine: Engine) -> None:
     """Of watches, those that workers look at; of deliveries, those that nothing holds back."""
     watching.profiles.answers["one"] = profile("one")

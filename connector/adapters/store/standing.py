@@ -22,7 +22,7 @@ from connector.adapters.store.tables import (
 from connector.adapters.store.time import to_ms
 from connector.adapters.store.usage import SET_ASIDE
 from connector.adapters.store.watches import awaited
-from connector.adapters.store.workers import SILENT_AFTER
+from connector.adapters.store.workers import NEEDED, SILENT_AFTER
 from connector.domain.deliveries import DEAD, PENDING
 from connector.domain.metrics import (
     CREDITS_TODAY,
@@ -35,6 +35,7 @@ from connector.domain.metrics import (
     WATCH_AGE,
     WATCHES_DUE,
     WORKERS_ALIVE,
+    WORKERS_NEEDED,
     Metric,
     Reading,
 )
@@ -97,6 +98,7 @@ _COUNTS: Final[dict[Metric, Any]] = {
         REFUSED, exists().where(Watch.connection_id == Connection.id)
     ),
     UNFINISHED_JOBS: select(func.count()).where(Job.ended_at.is_(None)),
+    WORKERS_NEEDED: NEEDED,
     WORKERS_ALIVE: select(func.count()).where(Worker.beat_at > bindparam("silent")),
 }
 _OLDEST: Final[dict[Metric, Any]] = {
