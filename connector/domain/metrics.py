@@ -94,7 +94,7 @@ PENDING_DELIVERIES: Final = Metric(
 DELIVERY_AGE: Final = Metric(
     "connector_delivery_oldest_due_age_seconds",
     "gauge",
-    "How long the oldest has been due that nothing holds back.",
+    "How long the oldest has been due that nothing holds back: no pause, pace or slowness of its receiver.",
 )
 DEAD_LETTERS: Final = Metric(
     "connector_dead_letters", "gauge", "Deliveries that are not tried any more; replay sends them."

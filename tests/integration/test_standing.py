@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine, select, update
 
+from connector.adapters.store.deliveries import MAX_A_SECOND, MAX_AT_ONCE
 from connector.adapters.store.standing import Standing
 from connector.adapters.store.tables import Delivery, Job, Subscription, Watch
 from connector.adapters.store.workers import Workers
 from connector.domain.answers import Page
-from connector.domain.deliveries import DEAD
+from connector.domain.deliveries import DEAD, Outcome
+from connector.domain.events import Event
 from connector.domain.metrics import METRICS
 from connector.domain.subscriptions import DISABLED
 from tests.watched import Watching, profile
@@ -94,3 +96,49 @@ def test_what_is_due_pending_and_dead_is_told(watching: Watching, engine: Engine
     found = standing(watching, engine)
     assert (found["dead_letters"], found["deliveries_pending"]) == (1, pending - 1)
     assert found["delivery_oldest_due_age_seconds"] == found["watches_due"] == 0
+
+
+def send(watching: Watching, target: str, *, subscriptions: int = 1, events: int = 1) -> None:
+    inputs = {"handles": ["one"]}
+    made = [
+        watching.hooks.subscribe("new_video", target, inputs, watching.caller())["id"]
+        for _ in range(subscriptions)
+    ]
+    for number in range(events):
+        for of in made:
+            event = Event(f"{of} {number}", {})
+            watching.stores.deliveries.send(of, event, watching.clock.now())
+
+
+def test_what_a_slow_receiver_holds_back_is_not_late(watching: Watching, engine: Engine) -> None:
+    """More workers would send none of it sooner; what is for others counts all the same."""
+
+    def late() -> float:
+        return standing(watching, engine)["delivery_oldest_due_age_seconds"]
+
+    slow = "https://slow.example.com/x"
+    watching.receivers.answers[slow] = Outcome(None, "The receiver did not answer in time.")
+    send(watching, slow, events=3 * MAX_AT_ONCE)
+    watching.clock.move(seconds=600)
+    assert late() == 600
+    under_way = watching.claim()
+    assert (len(under_way), late()) == (MAX_AT_ONCE, 0)
+    send(watching, "https://quick.example.com/x")
+    watching.clock.move(seconds=15)
+    assert late() == 15
+    assert (len(watching.claim()), late()) == (1, 0)
+    for delivery in under_way:
+        watching.courier.deliver(delivery)
+    assert late() == 0
+    watching.clock.move(seconds=1)
+    assert late() == 616
+
+
+def test_what_waits_for_the_pace_of_a_host_is_not_late(watching: Watching, engine: Engine) -> None:
+    target = "https://hooks.zapier.com/hooks/standard/1/x/"
+    send(watching, target, subscriptions=MAX_A_SECOND // 2, events=3)
+    watching.clock.move(seconds=600)
+    assert len(watching.claim()) == MAX_A_SECOND
+    assert standing(watching, engine)["delivery_oldest_due_age_seconds"] == 0
+    watching.clock.move(seconds=1)
+    assert standing(watching, engine)["delivery_oldest_due_age_seconds"] == 601
