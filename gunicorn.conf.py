@@ -3,6 +3,8 @@
 import gc
 import os
 import sys
+from threading import Thread
+from typing import Any
 
 # The console script leaves this folder off the path until it loads the application.
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -58,12 +60,16 @@ secure_scheme_headers: dict[str, str] = {}
 limit_request_line = 8190
 
 
-def post_worker_init(_worker: object) -> None:
+def post_worker_init(worker: Any) -> None:
     """Starts what has threads of its own, which would not come along with a fork."""
     # Here, as gevent patches the process before this may be imported.
+    from connector.bootstrap import tell_of_closed_keys
     from connector.observing import start_reports
 
     start_reports(settings)
+    # Said once; nobody waits for a database that hangs.
+    if worker.age == 1:
+        Thread(target=tell_of_closed_keys, args=(settings,), daemon=True).start()
 
 
 def when_ready(_server: object) -> None:

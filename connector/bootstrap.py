@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -21,7 +22,7 @@ from connector.adapters.in_process import WSGIAdapter
 from connector.adapters.measured import Measure, measured_application
 from connector.adapters.metrics import Metrics
 from connector.adapters.store.deliveries import Deliveries
-from connector.config import Settings
+from connector.config import Settings, SettingsError
 from connector.databases import is_newer, is_outage, open_database, problem_of, usable_database
 from connector.domain.rows import profile_row
 from connector.exports.openapi import openapi_document
@@ -30,7 +31,7 @@ from connector.facts import gather
 from connector.findings import Finding, findings
 from connector.log import start_log
 from connector.observing import answer_scrapes, client, measure_of, scrape, start_reports
-from connector.outside import real_outside
+from connector.outside import check_a_key_opens, check_keys_open, real_outside
 from connector.services.account import describe_account
 from connector.services.handlers import BATCHES, LOOK_UPS, SUBSCRIPTIONS, USAGE, WEBHOOKS, Handlers
 from connector.services.history import BATCH
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from sqlalchemy import Engine
 
+log = logging.getLogger(__name__)
 _EMBEDDED_HOST = "http://profile-api.embedded"
 _API_ROOT = "/api/v1"
 # As long as load balancers and scrapers wait, or less; a database that is well takes milliseconds.
@@ -134,11 +136,25 @@ def make_worker(settings: Settings) -> Worker:
     start_log(settings.log_level)
     start_reports(settings)
     metrics = Metrics()
-    worker = open_watching(settings, measure_of(settings, metrics)).worker()
+    watching = open_watching(settings, measure_of(settings, metrics))
+    check_a_key_opens(watching.vault, watching.stores.subscriptions.sealed_keys())
+    worker = watching.worker()
     # Else the web server beside it answers for both.
     if settings.worker_metrics_port and not metrics.shared:
         answer_scrapes(settings, settings.worker_metrics_port, metrics)
     return worker
+
+
+def tell_of_closed_keys(settings: Settings) -> None:
+    """Logs that stored keys can't be opened: the web server serves those all the same who bring theirs."""
+    engine = open_database(settings)
+    try:
+        if problem_of(engine) is None:
+            check_keys_open(settings, engine)
+    except SettingsError as exc:
+        log.error("stored API keys can't be opened", extra={"problem": str(exc)})
+    finally:
+        engine.dispose()
 
 
 def open_watching(settings: Settings, measure: Measure | None = None) -> Watching:
@@ -236,7 +252,7 @@ def _connector(
         idempotency=watching.idempotency,
         call_api=partial(call_api, profiles=watching.profiles, meter=watching.meter),
         usage=watching.usage.of,
-        describe_account=partial(describe_account, profiles=watching.profiles),
+        describe_account=partial(describe_account, subscribing=watching.subscribing),
         history=watching.history,
         webhooks=watching.webhooks,
         firing=watching.firing,

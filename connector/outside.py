@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +26,11 @@ from connector.domain.targets import is_denied
 from connector.setting_rules import networks_in
 from wire.http import new_session
 
+log = logging.getLogger(__name__)
+_CLOSED = (
+    "The setting CONNECTOR_ENCRYPTION_KEYS is wrong: it doesn't open the API keys that are"
+    " stored. Where none was set, the key is in the file beside the database that ends in .key."
+)
 # A few pages are looked at, not hundreds.
 _PICTURES_AT_ONCE = 8
 
@@ -69,14 +75,28 @@ def real_outside(
 def check_keys_open(settings: Settings, engine: Engine) -> None:
     """Raises `SettingsError` where a key that is stored there can't be opened with these settings."""
     vault = _vault(settings)
+    if not all(_opens(vault, key) for key in Subscriptions(engine).sealed_keys()):
+        raise SettingsError(_CLOSED)
+
+
+def check_a_key_opens(vault: Vault, sealed_keys: Sequence[str]) -> None:
+    """Raises `SettingsError` where there are keys, and none can be opened.
+
+    Where only some can, the log says so: the others may be lost, and their owners connect again.
+    """
+    closed = [key for key in sealed_keys if not _opens(vault, key)]
+    if closed and len(closed) == len(sealed_keys):
+        raise SettingsError(_CLOSED)
+    if closed:
+        log.error("stored API keys can't be opened", extra={"keys": len(closed)})
+
+
+def _opens(vault: Vault, sealed_key: str) -> bool:
     try:
-        for sealed in Subscriptions(engine).sealed_keys():
-            vault.open(sealed)
+        vault.open(sealed_key)
     except Unreadable:
-        raise SettingsError(
-            "The setting CONNECTOR_ENCRYPTION_KEYS is wrong: it doesn't open the API keys that are"
-            " stored. Where none was set, the key is in the file beside the database that ends in .key."
-        ) from None
+        return False
+    return True
 
 
 def _guarded_session(settings: Settings, pool_size: int) -> requests.Session:

@@ -8,6 +8,8 @@ from connector.domain.answers import RateLimit
 
 _CHARGED = "The call may have been charged: check your credits before you repeat it."
 
+_TODAY: Final = "credits for today (UTC)."
+
 
 class ConnectorError(Exception):
     """The root. `message` is safe to show; `code` is stable; `advice` says what to do next."""
@@ -111,6 +113,16 @@ class BudgetExceeded(Permanent):
         "It goes on at midnight UTC. DAILY_CREDITS limits a key, WATCH_DAILY_CREDITS watching,"
         " daily_credits a webhook."
     )
+
+    @classmethod
+    def of(cls, who: str, credits: int | None) -> BudgetExceeded:
+        """The budget of `who` is spent."""
+        return cls(f"{who} has spent its {credits} {_TODAY}")
+
+    @classmethod
+    def said(cls, problem: str | None) -> BudgetExceeded | None:
+        """The same again, where it is the problem that was kept of it."""
+        return cls(problem) if problem and problem.endswith(_TODAY) else None
 
 
 class IdempotencyKeyReused(Permanent):

@@ -94,7 +94,7 @@ PENDING_DELIVERIES: Final = Metric(
 DELIVERY_AGE: Final = Metric(
     "connector_delivery_oldest_due_age_seconds",
     "gauge",
-    "How long the oldest has been due that nothing holds back.",
+    "How long the oldest has been due that nothing holds back: no pause, pace or slowness of its receiver.",
 )
 DEAD_LETTERS: Final = Metric(
     "connector_dead_letters", "gauge", "Deliveries that are not tried any more; replay sends them."
@@ -102,7 +102,17 @@ DEAD_LETTERS: Final = Metric(
 SUBSCRIPTIONS: Final = Metric(
     "connector_subscriptions_active", "gauge", "Subscriptions that hear of events."
 )
+REFUSED_CONNECTIONS: Final = Metric(
+    "connector_connections_refused",
+    "gauge",
+    "API keys that watch profiles and were refused; they are tried again at most a day later.",
+)
 UNFINISHED_JOBS: Final = Metric("connector_jobs_unfinished", "gauge", "Batches still at work.")
+WORKERS_NEEDED: Final = Metric(
+    "connector_workers_needed",
+    "gauge",
+    "1 where a worker is to look for somebody, or a batch is at work, else 0: polls need none.",
+)
 WORKERS_ALIVE: Final = Metric(
     "connector_workers_alive", "gauge", "Workers that were heard of within the last minute."
 )
@@ -110,5 +120,6 @@ WORKERS_ALIVE: Final = Metric(
 METRICS: Final = (
     *(REQUESTS, REQUEST_SECONDS, UPSTREAM_SECONDS, CACHE, LOOK_SECONDS, TRY_SECONDS),
     *(DATABASE_UP, CREDITS_TODAY, WATCHES_DUE, WATCH_AGE, PENDING_DELIVERIES, DELIVERY_AGE),
-    *(DEAD_LETTERS, SUBSCRIPTIONS, UNFINISHED_JOBS, WORKERS_ALIVE),
+    *(DEAD_LETTERS, SUBSCRIPTIONS, REFUSED_CONNECTIONS, UNFINISHED_JOBS),
+    *(WORKERS_NEEDED, WORKERS_ALIVE),
 )

@@ -189,8 +189,8 @@ class WatchStore(Protocol):
     ) -> bool:
         """Gives a claim back without a look; false where it was lost."""
 
-    def stop_connection(self, connection_id: str, problem: str) -> None:
-        """No more looks with this connection's key."""
+    def refuse(self, watch: ClaimedWatch, *, until: datetime, attempt: int, problem: str) -> None:
+        """The same for all that is watched with its key, which was refused."""
 
     def set_aside(self, connection_id: str, day: str, credits: int, *, budget: int) -> bool:
         """Takes credits out of the day's budget; false where it would not last."""
@@ -249,6 +249,12 @@ class SubscriptionStore(Protocol):
 
     def connect(self, connection_id: str, *, platform: str, sealed_key: str, now: datetime) -> None:
         """Keeps a connection's key."""
+
+    def is_refused(self, connection_id: str) -> bool:
+        """Whether the connection's key was refused, and has not been good since."""
+
+    def accept(self, connection_id: str, now: datetime) -> None:
+        """What is watched with the key goes on, as it is good."""
 
     def subscribe(
         self,

@@ -75,7 +75,10 @@ class Watched:
 
 @dataclass(frozen=True)
 class ClaimedWatch:
-    """A watch that is ours until its lease ends, with what is needed to look at the profile."""
+    """A watch that is ours until its lease ends, with what is needed to look at the profile.
+
+    `refused` where the key was, the last time; `attempt` counts how often then.
+    """
 
     id: int
     token: str
@@ -86,6 +89,7 @@ class ClaimedWatch:
     interval_seconds: int
     attempt: int
     portrait: Portrait | None
+    refused: bool
 
 
 @dataclass(frozen=True)

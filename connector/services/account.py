@@ -6,18 +6,16 @@ from typing import Any
 
 from connector.domain.answers import Result
 from connector.domain.callers import Caller
-from connector.domain.ports import Profiles
+from connector.services.subscribing import Subscribing
 from schemas.account import Account
 
 _ACCOUNT = Account()
 
 
-def describe_account(caller: Caller, *, profiles: Profiles) -> Result:
+def describe_account(caller: Caller, *, subscribing: Subscribing) -> Result:
     """What identifies the connection. Raises `InvalidApiKey` where the upstream refuses the key."""
     platform = caller.platform
-    limit = profiles.check_key(
-        api_key=caller.api_key, request_source=platform.request_source, deadline=caller.deadline
-    )
+    limit = subscribing.check_key(caller)
     account: dict[str, Any] = _ACCOUNT.dump(
         {
             "id": caller.connection_id,

@@ -43,6 +43,7 @@ def as_error(exc: Exception) -> ConnectorError:
     if isinstance(exc, ConnectorError):
         return exc
     if isinstance(exc, Unreadable):
+        log.error("a stored API key can't be opened; see CONNECTOR_ENCRYPTION_KEYS")
         return InvalidApiKey(_UNREADABLE)
     log.error("looking up failed", exc_info=exc)
     return UpstreamInvalid("The look failed unexpectedly.")

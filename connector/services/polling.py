@@ -45,7 +45,7 @@ class Polling:
     ) -> tuple[list[Mapping[str, Any]], int | None]:
         """The newest events and, where there are more, the cursor to the next older ones.
 
-        Raises what kept every one of the profiles from being looked at.
+        Raises what keeps profiles from being looked at, where only the caller can mend it.
         """
         terms = terms_of(trigger, inputs)
         found = self.subscriptions.polled(caller.connection, terms)
@@ -72,22 +72,28 @@ class Polling:
 
     def _look(self, subscription: Subscription, caller: Caller) -> ConnectorError | None:
         """Looks at what is due while there is time; answers the last problem."""
-        problem: ConnectorError | None = None
+        if problem := self._refused(caller):
+            return problem
         while caller.deadline.remaining() > caller.deadline.seconds * _ENOUGH:
             lease = caller.deadline.lease()
             due = self.watches.claim_for(subscription.id, self.clock.now(), lease=lease, limit=1)
             if due:
                 problem = self.watcher.look(due[0], caller) or problem
-            elif self._is_expected(subscription):
-                self.clock.sleep(_PAUSE_SECONDS)
-            else:
-                break
+                continue
+            watched = self.watches.watched_by(subscription.id, self.clock.now())
+            if not _is_expected(watched):
+                return problem or _spent(watched)
+            self.clock.sleep(_PAUSE_SECONDS)
         return problem
 
-    def _is_expected(self, subscription: Subscription) -> bool:
-        """Whether nothing is known yet, and a worker or another poll is about to see one first."""
-        watched = self.watches.watched_by(subscription.id, self.clock.now())
-        return any(w.expected for w in watched) and not any(w.portrait for w in watched)
+    def _refused(self, caller: Caller) -> ConnectorError | None:
+        """What a key that was refused brings now; null where it is good, and looks go on."""
+        try:
+            if self.subscriptions.is_refused(caller.connection):
+                self.subscribing.check_key(caller)
+        except ConnectorError as error:
+            return error
+        return None
 
     def _samples(
         self, subscription: Subscription, problem: ConnectorError | None
@@ -99,6 +105,16 @@ class Polling:
         if not known:
             raise problem or _nothing_known(watched, terms.handles)
         return [sample_event(terms.trigger, terms.inputs, p, now).body for p in known[:3]]
+
+
+def _is_expected(watched: Sequence[Watched]) -> bool:
+    """Whether nothing is known yet, and a worker or another poll is about to see one first."""
+    return any(w.expected for w in watched) and not any(w.portrait for w in watched)
+
+
+def _spent(watched: Sequence[Watched]) -> ConnectorError | None:
+    """The budget that keeps one of them from being looked at until there is more of it."""
+    return next(filter(None, (BudgetExceeded.said(w.problem) for w in watched)), None)
 
 
 def _nothing_known(watched: Sequence[Watched], handles: Sequence[str]) -> ConnectorError:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from connector.domain.answers import RateLimit
 from connector.domain.callers import Caller
 from connector.domain.errors import Unreadable
 from connector.domain.handles import normalise_handle
@@ -107,13 +108,19 @@ class Subscribing:
             return []
         return secrets[:1]
 
-    def check_key(self, caller: Caller) -> None:
-        """Raises `InvalidApiKey` for a key that does not work; costs nothing."""
-        self.profiles.check_key(
+    def check_key(self, caller: Caller) -> RateLimit:
+        """Raises `InvalidApiKey` for a key that does not work; costs nothing.
+
+        With one that works again, what was watched goes on.
+        """
+        limit = self.profiles.check_key(
             api_key=caller.api_key,
             request_source=caller.platform.request_source,
             deadline=caller.deadline,
         )
+        if self.store.is_refused(caller.connection):
+            self.store.accept(caller.connection, self.clock.now())
+        return limit
 
     def rule_out_bad_key(self, caller: Caller) -> None:
         """For an answer that is empty: a mistyped key has nothing either, and is better told so."""

@@ -47,9 +47,7 @@ class Meter:
         if self.daily_budget is None:
             return
         if not self.store.set_aside(asked, CREDITS_PER_LOOKUP, budget=self.daily_budget):
-            raise BudgetExceeded(
-                f"This API key has spent its {self.daily_budget} credits for today (UTC)."
-            )
+            raise BudgetExceeded.of("This API key", self.daily_budget)
 
     @contextmanager
     def paying(self, asked: Asked) -> Iterator[None]:

@@ -39,6 +39,9 @@ JITTER: Final = 0.1
 _FRESH_SECONDS: Final = 60
 _RETRY: Final = timedelta(minutes=1)
 _NO_CREDITS: Final = timedelta(hours=1)
+# Asking with a key that is refused costs nothing, and it may be good again: twice as long each time.
+_REFUSED: Final = timedelta(hours=1)
+_LONGEST_REFUSED: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -87,10 +90,8 @@ class Watcher:
     def _look(self, watch: ClaimedWatch, caller: Caller | None) -> _Told:
         day = day_of(self.clock.now())
         if not self._set_aside(watch, day):
-            error: ConnectorError = BudgetExceeded(
-                f"Watching has spent its {self.daily_budget} credits for today (UTC)."
-            )
-            self._put_off(watch, error, _next_day(self.clock.now()))
+            error: ConnectorError = BudgetExceeded.of("Watching", self.daily_budget)
+            self._put_off(watch, error)
             return _Told(error=error)
         try:
             portrait, paid = self._portrait(watch, caller)
@@ -99,7 +100,11 @@ class Watcher:
             unsure = isinstance(error, MAYBE_CHARGED)
             if not unsure:
                 self.store.give_back(watch.connection_id, day, CREDITS_PER_LOOKUP)
-            self._put_off_failed(watch, error)
+            # One that we can't open is nobody's bad key.
+            if isinstance(exc, InvalidApiKey):
+                self._refuse(watch, exc)
+            else:
+                self._put_off(watch, error)
             return _Told(error=error, credits=None if unsure else 0)
         if not paid:
             self.store.give_back(watch.connection_id, day, CREDITS_PER_LOOKUP)
@@ -135,24 +140,29 @@ class Watcher:
         look = Look(portrait, events_of, now, now + interval * spread)
         self.wakeups.send("delivery", self.store.complete(watch, look) or [])
 
-    def _put_off_failed(self, watch: ClaimedWatch, error: ConnectorError) -> None:
-        if isinstance(error, InvalidApiKey):
-            self.store.stop_connection(watch.connection_id, error.message)
-        self._put_off(watch, error, self.clock.now() + self._pause(watch, error))
+    def _refuse(self, watch: ClaimedWatch, error: InvalidApiKey) -> None:
+        before = watch.attempt if watch.refused else 0
+        pause = min(_REFUSED * 2 ** min(before, 10), _LONGEST_REFUSED)
+        until = self.clock.now() + pause
+        self.store.refuse(watch, until=until, attempt=before + 1, problem=error.message)
 
     def _pause(self, watch: ClaimedWatch, error: ConnectorError) -> timedelta:
         if isinstance(error, InsufficientCredits):
             return _NO_CREDITS
+        if isinstance(error, BudgetExceeded):
+            # The limit may be raised meanwhile.
+            return min(_NO_CREDITS, _until_midnight(self.clock.now()))
         if error.retry_after_seconds is not None:
             return timedelta(seconds=error.retry_after_seconds)
         interval = timedelta(seconds=watch.interval_seconds)
         doubled: timedelta = _RETRY * 2 ** min(watch.attempt, 10)
         return min(doubled, max(interval, _RETRY))
 
-    def _put_off(self, watch: ClaimedWatch, error: ConnectorError, until: datetime) -> None:
+    def _put_off(self, watch: ClaimedWatch, error: ConnectorError) -> None:
+        until = self.clock.now() + self._pause(watch, error)
         self.store.put_off(watch, until=until, attempt=watch.attempt + 1, problem=error.message)
 
 
-def _next_day(now: datetime) -> datetime:
+def _until_midnight(now: datetime) -> timedelta:
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight + timedelta(days=1)
+    return midnight + timedelta(days=1) - now

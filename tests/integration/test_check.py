@@ -18,11 +18,12 @@ from connector.adapters.store.migrate import MIGRATIONS, VERSION_TABLE
 from connector.adapters.store.tables import Connection
 from connector.adapters.store.workers import Workers
 from connector.bootstrap import checked
-from connector.config import Settings
+from connector.config import Settings, SettingsError
 from connector.findings import Level
+from connector.outside import check_a_key_opens
 from profile_api.migrate import MIGRATIONS as ENDPOINT_TABLES
 from tests.redis import Redis
-from tests.running import ROOT, clean_environment, fake_upstream, reply
+from tests.running import ROOT, clean_environment, fake_upstream, reply, running_server, until
 from wire.database import open_engine, writing
 
 KEY = new_encryption_key()
@@ -79,6 +80,37 @@ def test_keys_that_do_not_open_what_is_stored_are_told(database_url: str, engine
         session.execute(update(Connection).values(sealed_key=FernetVault([KEY]).seal("sk_y")))
     both = f"{new_encryption_key()},{KEY}"
     assert said(settings(database_url, CONNECTOR_ENCRYPTION_KEYS=both)) == []
+
+
+def test_wrong_keys_keep_a_worker_from_starting_and_are_told_by_a_web_server(
+    tmp_path: Path,
+) -> None:
+    """It would look with none of them; callers of the web server bring theirs."""
+    engine = open_engine(f"sqlite:///{tmp_path}/connector.db")
+    migrate(engine)
+    keep_key(engine, FernetVault([KEY]).seal("sk_x"))
+    engine.dispose()
+    with running_server(tmp_path) as server:
+        until(lambda: "CONNECTOR_ENCRYPTION_KEYS is wrong" in server.log.read_text("utf-8"))
+        other = {"CONNECTOR_ENCRYPTION_KEYS": new_encryption_key()}
+        url = f"sqlite:///{tmp_path}/connector.db"
+        refused = run("work", DATABASE_URL=url, **other)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("Error: The setting CONNECTOR_ENCRYPTION_KEYS is wrong")
+
+
+def test_keys_that_are_lost_do_not_keep_a_worker_from_the_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    vault, other = FernetVault([KEY]), FernetVault([new_encryption_key()])
+    good, lost = vault.seal("sk_x"), other.seal("sk_y")
+    for keys in ([], [good]):
+        check_a_key_opens(vault, keys)
+    assert caplog.messages == []
+    check_a_key_opens(vault, [lost, good, lost])
+    assert caplog.messages == ["stored API keys can't be opened"]
+    with pytest.raises(SettingsError, match="CONNECTOR_ENCRYPTION_KEYS is wrong"):
+        check_a_key_opens(vault, [lost])
 
 
 @pytest.mark.parametrize(
@@ -141,9 +173,9 @@ def silent() -> Iterator[str]:
         yield f"127.0.0.1:{listener.getsockname()[1]}"
 
 
-def run(**environment: str) -> subprocess.CompletedProcess[str]:
+def run(command: str = "check", **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "connector", "check"],
+        [sys.executable, "-m", "connector", command],
         cwd=ROOT,
         env=clean_environment(**environment),
         capture_output=True,

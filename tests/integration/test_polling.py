@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import Engine
 
 from connector.domain.answers import Page
 from connector.domain.errors import (
@@ -219,14 +221,31 @@ def test_budget_ends_looks_before_it_is_overspent(database_url: str) -> None:
     for _ in range(2):
         watching.poll("new_video", "ada")
         watching.clock.move(minutes=16)
-    with pytest.raises(BudgetExceeded, match="5 credits for today"):
-        watching.poll("new_video", "ada")
+    for _ in range(3):
+        with pytest.raises(BudgetExceeded, match="5 credits for today"):
+            watching.poll("new_video", "ada")
+        watching.clock.move(minutes=45)
     assert len(watching.profiles.asked) == 2
     assert watching.stores.watches.spent(watching.caller().connection, "2026-11-24") == 4
     watching.clock.move(hours=12)
     watching.poll("new_video", "ada")
     assert len(watching.profiles.asked) == 3
     engine.dispose()
+
+
+@pytest.mark.parametrize("limit", ["watch_daily_credits", "daily_credits"])
+def test_budget_that_is_raised_counts_within_an_hour(engine: Engine, limit: str) -> None:
+    """To ask again whether there is any costs nothing."""
+    watching = Watching(engine, **{limit: 2})
+    watching.profiles.answers["ada"] = profile()
+    watching.poll("new_video", "ada")
+    watching.clock.move(minutes=16)
+    with pytest.raises(BudgetExceeded):
+        watching.poll("new_video", "ada")
+    raised = Watching(engine, **{limit: 1000})
+    raised.profiles.answers["ada"] = profile(videos=3)
+    raised.clock.time = watching.clock.now() + timedelta(hours=1)
+    assert len(raised.poll("new_video", "ada")) == 1
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,8 @@ def test_wake_up_looks_only_where_somebody_is_told(watching: Watching) -> None:
     assert [one.handle for one in due] == ["ada"]
     assert watching.stores.watches.due_of(made["id"], watching.clock.now()) == [due[0].id]
     assert watching.stores.watches.claim_one(due[0].id, now, lease=LEASE) is None
-    watching.stores.watches.stop_connection(due[0].connection_id, "refused")
+    put_off = {"until": now + timedelta(hours=1), "attempt": 1, "problem": "refused"}
+    watching.stores.watches.refuse(due[0], **put_off)
     assert watching.stores.watches.claim_one(due[0].id, now + LEASE, lease=LEASE) is None
 
 

@@ -282,11 +282,15 @@ def test_receiver_that_was_given_up_costs_nothing(watching: Watching, engine: En
 
 
 def test_key_that_was_refused_is_the_problem_of_all_its_profiles(watching: Watching) -> None:
-    """Nobody looks at any of them until it is connected again."""
+    """Nobody looks at any of them, for an hour or until it is connected again."""
     for name in ("ada", "bo"):
         watch(watching, name)
-    watching.stores.watches.stop_connection(watching.caller().connection, "The key was refused.")
-    assert one(watching)["problem"] == "The key was refused."
+    watching.profiles.bad_keys["sk_a"] = InvalidApiKey("The key was refused.")
+    (due,) = watching.stores.watches.claim_due(watching.clock.now(), lease=LEASE, limit=1)
+    watching.watcher.look(due)
+    watching.profiles.bad_keys.clear()
+    assert one(watching, "ada")["problem"] == "The key was refused."
+    assert one(watching, "bo")["problem"] == "The key was refused."
     assert watching.look() == 0
     assert watch(watching, "bo")["problem"] is None
 

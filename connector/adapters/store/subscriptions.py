@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from connector.adapters.store.audit import audited
 from connector.adapters.store.held import hold
 from connector.adapters.store.intervals import AS_ASKED
+from connector.adapters.store.refused import REFUSED, accept
 from connector.adapters.store.tables import Connection, SubscribedWatch, Watch
 from connector.adapters.store.tables import Subscription as Row
 from connector.adapters.store.time import from_ms, to_ms
@@ -36,8 +37,8 @@ class Subscriptions:
         self._together = Together(engine)
 
     def connect(self, connection_id: str, *, platform: str, sealed_key: str, now: datetime) -> None:
-        """Keeps the connection's key; a key that works again clears what was wrong with it."""
-        values = {"platform": platform, "sealed_key": sealed_key, "problem": None}
+        """Keeps the connection's key."""
+        values = {"platform": platform, "sealed_key": sealed_key}
         mine = update(Connection).where(Connection.id == connection_id)
         known = mine.where(Connection.ending_at.is_(None)).values(values)
         with writing(self._engine) as session:
@@ -48,6 +49,18 @@ class Subscriptions:
                 _audited(session, acting(), "key.kept", now, connection_id, connection_id)
             elif session.execute(known).rowcount == 0:
                 raise BeingDeleted
+
+    def is_refused(self, connection_id: str) -> bool:
+        """Whether the connection's key was refused, and has not been good since."""
+        query = select(Connection.id).where(Connection.id == connection_id, REFUSED)
+        with reading(self._engine) as session:
+            return session.execute(query).first() is not None
+
+    def accept(self, connection_id: str, now: datetime) -> None:
+        """What is watched with the key goes on, as it is good."""
+        self._together.write(
+            lambda session: accept(session, connection_id, now), locks=_rows_of(connection_id)
+        )
 
     def sealed_keys(self) -> list[str]:
         """The key of every connection."""

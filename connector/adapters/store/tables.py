@@ -35,7 +35,7 @@ class Base(DeclarativeBase):
 
 
 class Connection(Base):
-    """One API key on one platform. `problem` says why nothing is looked up with it.
+    """One API key on one platform. `problem` says why the upstream refused the key the last time.
 
     Since `ending_at` it is being deleted: its key is empty, and nothing new is kept for it.
     """

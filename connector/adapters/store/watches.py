@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
@@ -27,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy import Connection as Session
 from sqlalchemy.exc import IntegrityError
 
+from connector.adapters.store.refused import REFUSED, accept, refuse
 from connector.adapters.store.tables import (
     KEPT,
     Connection,
@@ -124,11 +126,10 @@ class Watches:
             lambda s: s.execute(_OURS, free).rowcount > 0, locks=_row_of(watch)
         )
 
-    def stop_connection(self, connection_id: str, problem: str) -> None:
-        """No more looks with this key until it is connected again."""
-        stopped = update(Connection).where(Connection.id == connection_id)
-        with writing(self._engine) as session:
-            session.execute(stopped.values(problem=problem))
+    def refuse(self, watch: ClaimedWatch, *, until: datetime, attempt: int, problem: str) -> None:
+        """Gives a claim back as the key was refused, and puts off all that is watched with it."""
+        put_off = partial(refuse, watch=watch, until=until, attempt=attempt, problem=problem)
+        self._together.write(put_off, locks=(Watch.__tablename__, watch.connection_id))
 
     def set_aside(self, connection_id: str, day: str, credits: int, *, budget: int) -> bool:
         """Takes `credits` out of the day's budget; false, and nothing taken, where it would not last."""
@@ -200,9 +201,9 @@ def for_workers() -> ColumnElement[bool]:
 
 
 def awaited() -> ColumnElement[bool]:
-    """A worker is to look, as soon as it is due, with a key that is good."""
-    healthy = exists().where(Connection.id == Watch.connection_id, Connection.problem.is_(None))
-    return and_(for_workers(), healthy)
+    """A worker is to look, as soon as it is due, with a key that is still kept."""
+    kept = exists().where(Connection.id == Watch.connection_id, Connection.ending_at.is_(None))
+    return and_(for_workers(), kept)
 
 
 def _due(*wanted: ColumnElement[bool]) -> Any:
@@ -230,7 +231,7 @@ _DUE_FOR: Final = _due(
 _IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
 _THESE: Final = update(Watch).where(Watch.id.in_(_IDS))
 _CLAIMED: Final = (
-    select(Watch.__table__, Connection.platform, Connection.sealed_key)
+    select(Watch.__table__, Connection.platform, Connection.sealed_key, REFUSED.label("refused"))
     .join(Connection, Connection.id == Watch.connection_id)
     .where(Watch.id.in_(_IDS))
     .order_by(Watch.due_at)
@@ -239,10 +240,11 @@ _OURS: Final = update(Watch).where(
     Watch.id == bindparam("of"), Watch.claim_token == bindparam("token")
 )
 _HELD: Final = (
-    select(Watch.id, Watch.claim_token)
+    select(Watch.id, Watch.claim_token, REFUSED.label("refused"))
+    .join(Connection, Connection.id == Watch.connection_id)
     .where(Watch.id.in_(_IDS))
     .order_by(Watch.id)
-    .with_for_update()
+    .with_for_update(of=Watch)
 )
 _LOOKED: Final = update(Watch).where(Watch.id == bindparam("of"))
 _TERMS: Final = (
@@ -275,7 +277,9 @@ def _complete(
 ) -> list[list[int] | None]:
     """Keeps the looks whose claim is still ours; the deliveries of each."""
     ids = {"ids": [watch.id for watch, *_ in looks]}
-    held = {row.id: row.claim_token for row in session.execute(_HELD, ids)}
+    rows = session.execute(_HELD, ids).all()
+    held = {row.id: row.claim_token for row in rows}
+    refused = {row.id for row in rows if row.refused}
     ours = [kept for kept in looks if held.get(kept[0].id) == kept[0].token]
     if ours:
         session.execute(_LOOKED, [_looked(watch, look) for watch, look, _ in ours])
@@ -289,6 +293,8 @@ def _complete(
         told[watch.token] = [
             n for row in terms[watch.id] for n in _tell(session, row, look, request_id)
         ]
+        if watch.id in refused:
+            accept(session, watch.connection_id, look.seen_at)
     return [told.get(watch.token) for watch, *_ in looks]
 
 
@@ -432,6 +438,7 @@ def _claimed(row: Any, token: str) -> ClaimedWatch:
         interval_seconds=row.interval_seconds,
         attempt=row.attempt,
         portrait=portrait_of(row.portrait),
+        refused=bool(row.refused),
     )
 
 

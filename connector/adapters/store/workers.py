@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Engine, delete, func, insert, select, update
+from sqlalchemy import Engine, case, delete, exists, func, insert, or_, select, update
 
-from connector.adapters.store.tables import Job, Subscription
+from connector.adapters.store.tables import Job
 from connector.adapters.store.tables import Worker as Row
 from connector.adapters.store.time import to_ms
 from connector.adapters.store.watches import BY_WORKERS
@@ -44,13 +44,20 @@ class Workers:
 
     def problem(self, now: datetime) -> str | None:
         """Why events are not delivered, as a sentence; null where they are, or none are asked for."""
-        delivered = select(Subscription.id).where(BY_WORKERS)
-        unfinished = select(Job.id).where(Job.ended_at.is_(None))
         with reading(self._engine) as session:
-            asked = any(session.execute(q.limit(1)).first() for q in (delivered, unfinished))
-        if not asked or self.are_alive(now):
+            needed = session.execute(NEEDED).scalar_one()
+        if not needed or self.are_alive(now):
             return None
         return (
             "No worker is alive to deliver events; start 'python -m connector work', or the service"
             " that runs it."
         )
+
+
+# 1 where somebody waits for what only workers do, else 0.
+NEEDED: Final = select(
+    case(
+        (or_(exists().where(BY_WORKERS), exists().where(Job.ended_at.is_(None))), 1),
+        else_=0,
+    )
+)
