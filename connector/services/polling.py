@@ -119,10 +119,10 @@ def _spent(watched: Sequence[Watched]) -> ConnectorError | None:
 
 def _nothing_known(watched: Sequence[Watched], handles: Sequence[str]) -> ConnectorError:
     """Why there is nothing to show of any of the profiles."""
-    # Another poll that was first may have found nothing, and left nothing.
-    if not watched or any(w.expected for w in watched):
+    unseen = [w for w in watched if w.portrait is None]
+    if problem := next((w.problem for w in unseen if w.problem), None):
+        return UpstreamUnavailable(problem)
+    # Another poll that was first may have found nothing, and left nothing; or died as it looked.
+    if not watched or unseen:
         return UpstreamUnavailable("The first look at the profile is not done yet.")
-    for w in watched:
-        if w.portrait is None and w.problem:
-            return UpstreamUnavailable(w.problem)
     return ProfileNotFound(f"TikTok profile not found for handle: {', '.join(handles)}")

@@ -294,6 +294,16 @@ def test_profile_that_nobody_has_seen_yet_is_not_called_missing(
         watching.poll("new_video", "ada", page=Page(100, sample=True))
 
 
+def test_profile_whose_first_look_was_cut_off_is_not_called_missing(watching: Watching) -> None:
+    """Its holder died, and the poll has no time left to look itself."""
+    claimed_by_a_worker(watching)
+    watching.clock.time += LEASE
+    caller = watching.caller()
+    watching.clock.move(seconds=0.9 * caller.deadline.seconds)
+    with pytest.raises(UpstreamUnavailable, match="not done yet"):
+        watching.polling.poll("new_video", {"handles": ["ada"]}, caller, Page(100, sample=True))
+
+
 def claimed_by_a_worker(watching: Watching) -> ClaimedWatch:
     """The watch of a subscription that was just made, in the middle of its first look."""
     caller = watching.caller()
