@@ -13,6 +13,7 @@ from tests.soak.processes import Process, Web, Worker
 from tests.soak.world import World
 
 MASTER, CHILD, WORKER = "web server", "web process", "worker"
+ARRIVING_SECONDS = 1.0
 # Workers have the most to lose.
 _WEIGHTS = {MASTER: 1, CHILD: 2, WORKER: 3}
 
@@ -76,8 +77,8 @@ class Killing:
     def _kill_worker(self, worker: Worker) -> None:
         self._await_a_try()
         worker.kill()
-        self._cut(worker)
         self.cut_tries += self.world.receivers.in_flight()
+        self._cut(worker)
         worker.start()
 
     def _await_a_try(self) -> None:
@@ -87,8 +88,10 @@ class Killing:
             time.sleep(0.01)
 
     def _cut(self, process: Process) -> None:
-        self.deaths.append((process.name, time.monotonic()))
-        # Counted when it is dead: until then it may begin more.
-        calls = self.world.upstream.in_flight(process.name)
+        died_at = time.monotonic()
+        self.deaths.append((process.name, died_at))
+        # What it sent may be read when it is dead.
+        time.sleep(ARRIVING_SECONDS)
+        calls = self.world.upstream.in_flight(process.name, died_at)
         self.cut_calls.update(call.connection for call in calls)
         self.cut_handles.update(call.handle for call in calls)

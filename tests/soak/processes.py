@@ -131,8 +131,11 @@ class Web(Process):
 
     def kill_child(self, pid: int) -> None:
         """Ends one of the processes that answer; the server itself starts another."""
-        with suppress(ProcessLookupError):
+        with suppress(OSError):
             os.kill(pid, signal.SIGKILL)
+            # Until then its sockets are open.
+            while pid in self.children:
+                time.sleep(0.01)
 
     def restart(self) -> None:
         """Kills the server itself, whose children then end, and starts it until it is there again.

@@ -19,6 +19,8 @@ from tests.watched import MISSING_HANDLE, profile
 SLOW_SECONDS: Final = 6.0
 # What a kill interrupts after the answer: until it is in the database, also on a slow machine.
 KEEPING_SECONDS: Final = 4.0
+# Somewhat longer, for whoever asks a little later.
+_KNOWN_SECONDS: Final = 2 * KEEPING_SECONDS
 NOT_FOUND: Final = b'{"error": "TikTok profile not found."}'
 BAD_KEY: Final = b'{"error": "API key is invalid or missing."}'
 MALFORMED: Final = (b"<html>", b'{"user": ', b"[]", b'"profile"', b"\xff\xfe")
@@ -145,12 +147,12 @@ class Upstream:
             call.ended_at = time.monotonic()
             self._open.discard(call)
             self._ended.append(call)
-            while self._ended and (self._ended[0].ended_at or 0) < call.ended_at - KEEPING_SECONDS:
+            while self._ended and (self._ended[0].ended_at or 0) < call.ended_at - _KNOWN_SECONDS:
                 self._ended.popleft()
 
-    def in_flight(self, by: str) -> list[Call]:
-        """Charged calls that the end of `by` would cut off, before they are in the books."""
-        since = time.monotonic() - KEEPING_SECONDS
+    def in_flight(self, by: str, died_at: float) -> list[Call]:
+        """Charged calls that the end of `by` may have cut off, before they were in the books."""
+        since = died_at - KEEPING_SECONDS
         with self._lock:
             just = [call for call in self._ended if (call.ended_at or 0) >= since]
             return [call for call in (*self._open, *just) if call.by == by]
