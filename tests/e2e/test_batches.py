@@ -105,7 +105,7 @@ def test_killed_worker_is_resumed_and_pays_for_no_row_twice(
         assert answer.status_code == 202
         made = answer.json()
         path = f"/api/jobs/{made['id']}"
-        assert "connector work" in made["problem"]
+        assert "No worker is alive" in made["problem"]
         process = product.start("-m", "tests.soak.worker")
         until(lambda: held.answered.total() == held.held_after)
         until(lambda: product.call("GET", path)["done"] == MAX_BATCH // 10 + len(held.done()))
