@@ -25,12 +25,11 @@ from sqlalchemy import Engine, insert
 
 from benchmarks.results import write_table
 from connector.adapters.crypto import FernetVault, new_encryption_key
-from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
 from connector.adapters.store.tables import Connection, Delivery, Event, Subscription
 from connector.adapters.store.time import to_ms
+from connector.databases import migrate
 from connector.domain.deliveries import PENDING
 from connector.domain.subscriptions import ACTIVE
-from profile_api.migrate import MIGRATIONS as ENDPOINT_TABLES
 from tests.running import ROOT, clean_environment
 from wire.database import open_engine, writing
 
@@ -79,8 +78,7 @@ def measure(*, hanging: bool) -> list[float]:
     with tempfile.TemporaryDirectory() as folder, receivers.serving():
         url = f"sqlite:///{folder}/bench.db"
         engine = open_engine(url)
-        for tables in (ENDPOINT_TABLES, CONNECTOR_TABLES):
-            tables.up(engine)
+        migrate(engine)
         due = _fill(engine, receivers.port, key, hanging=hanging)
         settings = {
             "DATABASE_URL": url,

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import Engine, insert
 
 from connector.adapters.crypto import FernetVault
-from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
 from connector.adapters.store.tables import (
     Connection,
     SubscribedWatch,
@@ -17,10 +16,10 @@ from connector.adapters.store.tables import (
     Watch,
 )
 from connector.adapters.store.time import to_ms
+from connector.databases import migrate
 from connector.domain.portraits import seen
 from connector.domain.rows import profile_row
 from connector.domain.subscriptions import ACTIVE, Terms
-from profile_api.migrate import MIGRATIONS as ENDPOINT_TABLES
 from tests.watched import profile
 from wire.database import writing
 
@@ -30,8 +29,7 @@ INTERVAL_SECONDS = 900
 
 def fill(engine: Engine, count: int, *, key: str, spread: timedelta) -> None:
     """`count` watches, fifty to a connection, due evenly from now until `spread` from now."""
-    for tables in (ENDPOINT_TABLES, CONNECTOR_TABLES):
-        tables.up(engine)
+    migrate(engine)
     now = datetime.now(UTC)
     portrait = _portrait(now)
     sealed = FernetVault([key]).seal("sk_bench")

@@ -77,6 +77,12 @@ def _sqlite_code(exc: Exception) -> int | None:
     return getattr(getattr(exc, "orig", None), "sqlite_errorcode", None)
 
 
+def migrate(engine: Engine) -> None:
+    """Brings the tables of both halves up to date; done again, it changes nothing."""
+    for migrations in TABLES:
+        migrations.up(engine)
+
+
 def migrate_database(settings: Settings) -> None:
     """Brings the database to the shape that this version expects. Raises `SettingsError`."""
     try:
@@ -86,8 +92,7 @@ def migrate_database(settings: Settings) -> None:
                 "The database was migrated by a newer version of the connector: use that one, or restore"
                 " a backup from before."
             )
-        for migrations in TABLES:
-            migrations.up(engine)
+        migrate(engine)
     except SQLAlchemyError as exc:
         raise _unusable_database(settings, exc) from exc
 

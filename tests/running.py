@@ -20,9 +20,8 @@ from typing import Any
 import requests
 
 from connector.adapters.crypto import new_encryption_key
-from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
+from connector.databases import migrate
 from profile_api.keys import new_key
-from profile_api.migrate import MIGRATIONS as ENDPOINT_TABLES
 from profile_api.store import Store
 from wire.database import open_engine
 
@@ -76,8 +75,7 @@ def running_server(folder: Path, **settings: str) -> Iterator[Server]:
     port = free_port()
     database = settings.get("DATABASE_URL", f"sqlite:///{folder}/connector.db")
     engine = open_engine(database)
-    for tables in (ENDPOINT_TABLES, CONNECTOR_TABLES):
-        tables.up(engine)
+    migrate(engine)
     environment = clean_environment(
         **{
             "PORT": str(port),

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
-from profile_api.migrate import MIGRATIONS as ENDPOINT_TABLES
+from connector.databases import migrate
 from tests.running import NODE, ROOT, Server, clean_environment
 from wire.database import open_engine
 
@@ -105,8 +104,7 @@ def test_command_of_the_guide_makes_one(tmp_path: Path) -> None:
     (lines,) = [line for line in LINES if "connector webhooks create" in line]
     url = f"sqlite:///{tmp_path}/c.db"
     engine = open_engine(url)
-    for tables in (ENDPOINT_TABLES, CONNECTOR_TABLES):
-        tables.up(engine)
+    migrate(engine)
     engine.dispose()
     printed = subprocess.check_output(
         ["sh", "-ec", lines.splitlines()[0]],

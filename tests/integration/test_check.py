@@ -19,9 +19,9 @@ from connector.adapters.store.tables import Connection
 from connector.adapters.store.workers import Workers
 from connector.bootstrap import checked
 from connector.config import Settings, SettingsError
+from connector.databases import migrate
 from connector.findings import Level
 from connector.outside import check_a_key_opens
-from profile_api.migrate import MIGRATIONS as ENDPOINT_TABLES
 from tests.redis import Redis
 from tests.running import ROOT, clean_environment, fake_upstream, reply, running_server, until
 from wire.database import open_engine, writing
@@ -33,11 +33,6 @@ def settings(database_url: str, **given: str) -> Settings:
     return Settings.from_env(
         {"DATABASE_URL": database_url, "CONNECTOR_ENCRYPTION_KEYS": KEY, **given}
     )
-
-
-def migrate(engine: Engine) -> None:
-    for tables in (ENDPOINT_TABLES, MIGRATIONS):
-        tables.up(engine)
 
 
 def said(of: Settings, *levels: Level) -> list[str]:

@@ -11,10 +11,9 @@ from werkzeug.test import Client, TestResponse
 
 from connector import bootstrap
 from connector.adapters.crypto import new_encryption_key
-from connector.adapters.store.migrate import MIGRATIONS
+from connector.databases import migrate
 from connector.web.console.session import VISIT
 from profile_api.keys import TEST_KEY
-from profile_api.migrate import MIGRATIONS as ENDPOINT_TABLES
 from profile_api.store import Store
 from tests.postgres import new_cluster, restarted
 from wire.database import open_engine, writing
@@ -25,11 +24,6 @@ def product(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Client:
     monkeypatch.setattr(bootstrap, "open_database", lambda _settings: engine)
     settings = {"CONNECTOR_ENCRYPTION_KEYS": new_encryption_key(), "LOG_LEVEL": "ERROR"}
     return Client(bootstrap.build(settings))
-
-
-def migrate(engine: Engine) -> None:
-    for tables in (ENDPOINT_TABLES, MIGRATIONS):
-        tables.up(engine)
 
 
 def looked_up(client: Client) -> tuple[int, str | None]:

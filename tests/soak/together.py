@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from connector.adapters.crypto import new_encryption_key
-from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
-from profile_api.migrate import MIGRATIONS as ENDPOINT_TABLES
+from connector.databases import migrate
 from tests.running import clean_environment, free_port
 from tests.soak.load import Visitor
 from tests.soak.plan import HOSTILE_NAME, Plan
@@ -26,8 +25,7 @@ WORKERS: Final = ("worker1", "worker2")
 def soaking(plan: Plan, say: Callable[[str], None]) -> Iterator[Soak]:
     """A soak that is ready to be run; its processes end with it."""
     engine = open_engine(plan.database_url)
-    for tables in (ENDPOINT_TABLES, CONNECTOR_TABLES):
-        tables.up(engine)
+    migrate(engine)
     names = [*plan.names, *plan.polled_names, HOSTILE_NAME]
     with running_world(names, plan.keys, seed=plan.seed) as world:
         environment = clean_environment(
