@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import Engine
 
-from tests.postgres import Postgres, running_postgres
+from connector.databases import migrate
+from tests.postgres import Postgres, Reused, running_postgres
 from tests.redis import Redis, running_redis
 from tests.running import FakeUpstream, Server, fake_upstream, running_server
+from tests.watched import Watching
 from wire.database import open_engine
 
 # A slow machine is no failure: examples are bounded by their number.
@@ -79,9 +82,17 @@ def redis() -> Iterator[Redis]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The address of a new, empty database of each kind that DATABASE_URL may name."""
-    if request.param == "sqlite":
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """Each kind that DATABASE_URL may name."""
+    return str(request.param)
+
+
+@pytest.fixture
+def new_database_url(
+    database_kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[str]:
+    """The address of a new database of each kind, in which there is no table."""
+    if database_kind == "sqlite":
         yield f"sqlite:///{tmp_path}/connector.db"
         return
     # Started by the first test that needs it, not by those on SQLite.
@@ -91,8 +102,58 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 
 @pytest.fixture
+def database_url(
+    database_kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[str]:
+    """The address of a database of each kind that is migrated and has no rows."""
+    if database_kind == "sqlite":
+        shutil.copyfile(request.getfixturevalue("migrated_file"), tmp_path / "connector.db")
+        yield f"sqlite:///{tmp_path}/connector.db"
+        return
+    migrated: Reused = request.getfixturevalue("migrated_database")
+    with migrated.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What tests on SQLite begin with a copy of."""
+    file = tmp_path_factory.mktemp("migrated") / "connector.db"
+    _migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgres: Postgres) -> Iterator[Reused]:
+    """What tests on PostgreSQL use one after the other."""
+    migrated = Reused(postgres, _migrate)
+    yield migrated
+    migrated.close()
+
+
+def _migrate(url: str) -> None:
+    engine = open_engine(url)
+    migrate(engine)
+    engine.dispose()
+
+
+@pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
-    """An engine for the same, ended with the test."""
+    """An engine for a migrated database, ended with the test."""
     engine = open_engine(database_url)
     yield engine
     engine.dispose()
+
+
+@pytest.fixture
+def new_engine(new_database_url: str) -> Iterator[Engine]:
+    """The same for one in which there is no table."""
+    engine = open_engine(new_database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def watching(engine: Engine) -> Watching:
+    """The product's own parts on a migrated database, in a world that is told what to do."""
+    return Watching(engine)

@@ -13,7 +13,6 @@ from sqlalchemy import Engine
 
 import connector.watching as assembly
 from connector.adapters.metrics import Metrics
-from connector.adapters.store.migrate import MIGRATIONS
 from connector.adapters.wakeups import NoWakeups
 from connector.config import Settings
 from connector.domain.answers import Answer, Page, RateLimit
@@ -148,10 +147,9 @@ def profile(name: str = "ada", *, videos: int = 2, **changes: Any) -> Payload:
 
 
 class Watching(assembly.Watching):
-    """The product's own parts on one database, in a world that is told what to do."""
+    """The product's own parts on one migrated database, in a world that is told what to do."""
 
     def __init__(self, engine: Engine, **settings: Any) -> None:
-        MIGRATIONS.up(engine)
         self.engine = engine
         clock = ToldClock()
         self.receivers = ToldReceivers(clock)

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Engine, event, insert, select
 
-from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.tables import Connection, CreditDay
 from connector.adapters.store.watches import Watches
-from profile_api.migrate import MIGRATIONS
 from profile_api.store import Store
-from tests.postgres import Postgres
+from tests.postgres import Reused
 from tests.running import ROOT, clean_environment
 from wire.database import open_engine, reading, writing
 
@@ -33,20 +30,17 @@ migrate_database(Settings.from_env(os.environ))
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    engine = open_engine(database_url)
-    MIGRATIONS.up(engine)
-    yield Store(engine)
-    engine.dispose()
+def store(engine: Engine) -> Store:
+    return Store(engine)
 
 
-def test_migrations_at_the_same_time_do_not_collide(database_url: str) -> None:
+def test_migrations_at_the_same_time_do_not_collide(new_database_url: str) -> None:
     """Machines that start together all migrate: one does it, the others wait and find it done."""
     started = [
         subprocess.Popen(
             [sys.executable, "-c", MIGRATE_WHEN_TOLD],
             cwd=ROOT,
-            env=clean_environment(DATABASE_URL=database_url),
+            env=clean_environment(DATABASE_URL=new_database_url),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -99,10 +93,8 @@ def test_key_made_by_many_at_once_is_stored_once(store: Store) -> None:
     assert [row.id for row in store.list_keys()] == made
 
 
-def test_connection_made_by_many_at_once_is_kept_once(database_url: str) -> None:
+def test_connection_made_by_many_at_once_is_kept_once(engine: Engine) -> None:
     """As when somebody switches on several triggers with a new key."""
-    engine = open_engine(database_url)
-    CONNECTOR_TABLES.up(engine)
     subscriptions = Subscriptions(engine)
 
     def connect(connection_id: str) -> None:
@@ -113,7 +105,6 @@ def test_connection_made_by_many_at_once_is_kept_once(database_url: str) -> None
             list(pool.map(connect, [f"c{n}"] * 5))
     with reading(engine) as session:
         assert len(session.execute(select(Connection.id)).all()) == 20
-    engine.dispose()
 
 
 def test_numbers_may_pass_32_bits(store: Store) -> None:
@@ -127,11 +118,12 @@ def test_numbers_may_pass_32_bits(store: Store) -> None:
     assert store.top_up(2**63 - 1, 1, now=NOW) is None
 
 
-def test_day_that_two_processes_begin_at_once_is_not_spent(postgres: Postgres) -> None:
+def test_day_that_two_processes_begin_at_once_is_not_spent(
+    migrated_database: Reused,
+) -> None:
     """One found no budget of the day; before it looks again, the other has made it."""
-    with postgres.database() as url:
+    with migrated_database.database() as url:
         mine, theirs = open_engine(url), open_engine(url)
-        CONNECTOR_TABLES.up(mine)
         owner = {"id": "c", "platform": "api", "sealed_key": "s", "created_at": 0}
         with writing(mine) as session:
             session.execute(insert(Connection).values(owner))

@@ -16,19 +16,13 @@ from connector.domain.acting import CONSOLE, RECEIVER, WORKER, Line, acts
 from connector.domain.deliveries import Outcome
 from connector.services.history import LEAST_AUDIT_DAYS
 from schemas.webhooks import RotateInput, WebhookInput
-from tests.integration.test_delivering import A, post_video, subscribe, watching
+from tests.integration.test_delivering import A, post_video, subscribe
 from tests.watched import Watching, profile
 from wire.database import reading, writing
 
-__all__ = ["watching"]
 TABLES = {table.name: table for table in Base.metadata.sorted_tables if table.name != "audit_log"}
 # They go with the connection.
 COUNTS = ("usage_days", "credit_days")
-
-
-@pytest.fixture
-def engine(watching: Watching) -> Engine:
-    return watching.engine
 
 
 def lines(engine: Engine) -> list[Line]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -24,7 +23,6 @@ from connector.domain.errors import (
 from schemas.fields import declared_fields
 from schemas.jobs import MAX_BATCH, BatchRow, Job
 from schemas.profile import ProfileRow
-from tests.integration.test_delivering import database
 from tests.watched import LEASE, Watching, profile
 
 NAMES = [f"name{n}" for n in range(40)]
@@ -32,11 +30,9 @@ CALLBACK = "https://hooks.example.com/done"
 
 
 @pytest.fixture
-def watching(database_url: str) -> Iterator[Watching]:
-    with database(database_url) as engine:
-        watching = Watching(engine)
-        watching.profiles.answers |= {name: profile(name) for name in NAMES}
-        yield watching
+def watching(watching: Watching) -> Watching:
+    watching.profiles.answers |= {name: profile(name) for name in NAMES}
+    return watching
 
 
 def begin(watching: Watching, *handles: str, **given: Any) -> Result:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,6 +11,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
 from connector.adapters.store.tables import WebhookCall
 from connector.adapters.store.webhooks import Webhooks as Store
@@ -36,11 +36,10 @@ from wire.database import writing
 
 
 @pytest.fixture
-def watching(database_url: str) -> Iterator[Remembering]:
-    with database(database_url) as engine:
-        watching = Remembering(engine)
-        watching.profiles.answers["ada"] = profile()
-        yield watching
+def watching(engine: Engine) -> Remembering:
+    watching = Remembering(engine)
+    watching.profiles.answers["ada"] = profile()
+    return watching
 
 
 def refuse(watching: Watching, made: dict[str, Any], handle: str = "ada", **asked: str) -> str:

@@ -45,18 +45,20 @@ def keep_key(engine: Engine, sealed_key: str) -> None:
         session.execute(insert(Connection).values(row))
 
 
-def test_database_is_followed_from_nothing_to_a_worker(database_url: str, engine: Engine) -> None:
+def test_database_is_followed_from_nothing_to_a_worker(
+    new_database_url: str, new_engine: Engine
+) -> None:
     """Not migrated, migrated, a worker alive; then migrated by a version that isn't known here."""
-    of = settings(database_url)
+    of = settings(new_database_url)
     (unusable,) = said(of)
     assert unusable.endswith("run 'python -m connector migrate'.")
-    migrate(engine)
+    migrate(new_engine)
     assert said(of) == []
     assert any(one.startswith("No worker is alive") for one in said(of, Level.WARNING))
-    Workers(engine).beat("w", SystemClock().now())
+    Workers(new_engine).beat("w", SystemClock().now())
     assert "A worker is alive." in said(of, Level.FINE)
     assert ("The clock agrees with PostgreSQL's." in said(of, Level.FINE)) == of.on_postgresql
-    with writing(engine) as session:
+    with writing(new_engine) as session:
         newer = f"{int(MIGRATIONS.newest()) + 1:04}"
         session.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '{newer}'")
     assert said(of) == []
@@ -65,7 +67,6 @@ def test_database_is_followed_from_nothing_to_a_worker(database_url: str, engine
 
 
 def test_keys_that_do_not_open_what_is_stored_are_told(database_url: str, engine: Engine) -> None:
-    migrate(engine)
     keep_key(engine, FernetVault([KEY]).seal("sk_x"))
     assert said(settings(database_url)) == []
     other = settings(database_url, CONNECTOR_ENCRYPTION_KEYS=new_encryption_key())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from sqlalchemy import Engine, func, select
 from werkzeug.test import Client, TestResponse
 
 from connector.adapters.pictures import MAX_BYTES, WebPictures
-from connector.adapters.store.migrate import MIGRATIONS
 from connector.adapters.store.tables import Visit
 from connector.adapters.store.visits import KeptVisits
 from connector.bootstrap import build
@@ -25,7 +23,7 @@ from connector.services.pictures import Pictures
 from connector.services.visits import AT_ONCE, LASTS, Visits
 from tests.running import FakeUpstream, reply
 from tests.watched import Watching, profile
-from wire.database import open_engine, reading
+from wire.database import reading
 from wire.http import new_session
 
 JPEG = b"\xff\xd8\xff\xe0 a picture"
@@ -179,19 +177,6 @@ def test_whatever_an_address_holds_is_answered(tmp_path: Path, path: str) -> Non
     answer = browser.get(path, buffered=True)
     assert answer.status_code in (200, 400, 404), answer.text
     assert "<script>" not in answer.text.replace("<script src=", "")
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = open_engine(database_url)
-    MIGRATIONS.up(engine)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def watching(engine: Engine) -> Watching:
-    return Watching(engine)
 
 
 def visits_of(watching: Watching, engine: Engine) -> Visits:

@@ -16,6 +16,7 @@ from connector.adapters.crypto import FernetVault, new_encryption_key
 from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
 from connector.adapters.store.migrate import VERSION_TABLE
 from connector.adapters.store.tables import Base as ConnectorBase
+from connector.databases import migrate
 from profile_api.migrate import MIGRATIONS as ENDPOINT_TABLES
 from profile_api.store import Store
 from profile_api.tables import Base as EndpointBase
@@ -36,8 +37,8 @@ KEY = new_encryption_key()
 def old(tmp_path: Path) -> Iterator[Watching]:
     """A subscription with events, of which the newest are deleted, and an API key of the endpoint."""
     with database(f"sqlite:///{tmp_path}/old.db") as engine:
+        migrate(engine)
         watching = seal(Watching(engine))
-        ENDPOINT_TABLES.up(engine)
         Store(engine).create_key("sk_x", name="Ada 🎈", credits=7, now=NOW)
         subscribe(watching)
         post_video(watching, videos=4)

@@ -16,8 +16,8 @@ ADD_ONE = "UPDATE counted SET n = n + 1"
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = open_engine(database_url)
+def engine(new_database_url: str) -> Iterator[Engine]:
+    engine = open_engine(new_database_url)
     with writing(engine) as session:
         session.exec_driver_sql("CREATE TABLE counted (n INTEGER UNIQUE, t VARCHAR(64))")
         session.exec_driver_sql("INSERT INTO counted VALUES (0, '')")

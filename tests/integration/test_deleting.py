@@ -30,7 +30,7 @@ from connector.domain.subscriptions import Terms
 from connector.domain.webhooks import CARRIER, Webhook
 from connector.services.subscribing import terms_of
 from schemas.webhooks import WebhookInput
-from tests.integration.test_delivering import A, post_video, subscribe, watching
+from tests.integration.test_delivering import A, post_video, subscribe
 from tests.integration.test_webhooks import fire
 from tests.running import until
 from tests.watched import LEASE, Watching, profile
@@ -54,15 +54,9 @@ WEBHOOK = Webhook(
     requests_per_minute=1,
     created_at=NOW,
 )
-__all__ = ["watching"]
 # Of nobody, or told of what is gone: by the id, which is no secret.
 APART = (Worker.__table__, AuditLine.__table__)
 TABLES = [table for table in Base.metadata.sorted_tables if table not in APART]
-
-
-@pytest.fixture
-def engine(watching: Watching) -> Engine:
-    return watching.meter.store._engine  # type: ignore[attr-defined, no-any-return]
 
 
 def belongs(table: Table, connection_id: str) -> ColumnElement[bool]:

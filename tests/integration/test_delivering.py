@@ -23,7 +23,7 @@ from schemas.catalog import CATALOG
 from schemas.events import EventRow
 from schemas.fields import declared_fields
 from schemas.hooks import Hook
-from tests.postgres import Postgres
+from tests.postgres import Reused
 from tests.watched import Sent, Watching, profile
 from wire.database import open_engine, writing
 
@@ -36,12 +36,6 @@ def database(url: str) -> Iterator[Engine]:
     engine = open_engine(url)
     yield engine
     engine.dispose()
-
-
-@pytest.fixture
-def watching(database_url: str) -> Iterator[Watching]:
-    with database(database_url) as engine:
-        yield Watching(engine)
 
 
 def subscribe(
@@ -383,7 +377,9 @@ def test_workers_never_claim_the_same(database_url: str, watching: Watching) -> 
     assert all(shares)
 
 
-def test_delivery_that_another_worker_finished_meanwhile_is_not_claimed(postgres: Postgres) -> None:
+def test_delivery_that_another_worker_finished_meanwhile_is_not_claimed(
+    migrated_database: Reused,
+) -> None:
     """One that outlived its lease completes what it holds; between choosing and taking, it may be done."""
     finished: list[Sent] = []
 
@@ -392,7 +388,7 @@ def test_delivery_that_another_worker_finished_meanwhile_is_not_claimed(postgres
             rival.courier.deliver(held)
             finished.extend(rival.receivers.sent)
 
-    with postgres.database() as url, database(url) as engine, database(url) as other:
+    with migrated_database.database() as url, database(url) as engine, database(url) as other:
         watching, rival = Watching(engine), Watching(other)
         subscribe(watching)
         post_video(watching)
@@ -426,17 +422,16 @@ def test_look_and_its_events_are_kept_together_or_not_at_all(
     assert sorted(told) == ["ada-v3", "ada-v4", "ada-v5"]
 
 
-def test_missing_worker_is_told_where_somebody_waits(database_url: str, watching: Watching) -> None:
-    with database(database_url) as engine:
-        workers, now = Workers(engine), watching.clock.now()
-        assert workers.problem(now) is None
-        subscribe(watching)
-        assert "connector work" in (workers.problem(now) or "")
-        workers.beat("w", now)
-        assert workers.problem(now) is None
-        assert workers.problem(now + timedelta(minutes=2)) is not None
-        workers.leave("w")
-        assert workers.problem(now) is not None
+def test_missing_worker_is_told_where_somebody_waits(watching: Watching, engine: Engine) -> None:
+    workers, now = Workers(engine), watching.clock.now()
+    assert workers.problem(now) is None
+    subscribe(watching)
+    assert "connector work" in (workers.problem(now) or "")
+    workers.beat("w", now)
+    assert workers.problem(now) is None
+    assert workers.problem(now + timedelta(minutes=2)) is not None
+    workers.leave("w")
+    assert workers.problem(now) is not None
 
 
 def test_sent_is_ordered_by_a_count(watching: Watching) -> None:

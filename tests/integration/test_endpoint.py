@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import Engine
 from werkzeug.test import TestResponse
 
 from profile_api import failures
 from profile_api.app import REQUEST_SOURCES, create_app
 from profile_api.keys import TEST_KEY, new_key
-from profile_api.migrate import MIGRATIONS
 from profile_api.services import ProfileService, ServiceAnswer
 from profile_api.services.embedded import EmbeddedService
 from profile_api.services.http import HTTPService
 from profile_api.services.samples import DOCUMENTED
 from profile_api.store import Store
 from tests.running import FakeUpstream, reply
-from wire.database import open_engine
 from wire.http import new_session
 
 PATH = "/api/v1/get-tiktok-profile"
@@ -81,11 +78,14 @@ class Endpoint:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    engine = open_engine(f"sqlite:///{tmp_path}/keys.db")
-    MIGRATIONS.up(engine)
-    yield Store(engine)
-    engine.dispose()
+def database_kind() -> str:
+    """One of them: what is tried is what is answered."""
+    return "sqlite"
+
+
+@pytest.fixture
+def store(engine: Engine) -> Store:
+    return Store(engine)
 
 
 @pytest.fixture

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import Engine, event, func, select
 
 from connector.adapters.store.tables import Delivery, Snapshot
 from connector.adapters.store.tables import Event as EventRow
@@ -15,7 +14,7 @@ from connector.domain.errors import InvalidApiKey, InvalidHandle, NotFound, NotW
 from connector.services.history import BATCH
 from schemas.fields import declared_fields
 from schemas.history import HistoryRow
-from tests.integration.test_delivering import FAILED, A, database, listed, post_video, subscribe
+from tests.integration.test_delivering import FAILED, A, listed, post_video, subscribe
 from tests.watched import Watching, profile
 from wire.database import reading, writing
 
@@ -56,10 +55,8 @@ class Remembering(Watching):
 
 
 @pytest.fixture
-def watching(database_url: str) -> Iterator[Remembering]:
-    with database(database_url) as engine:
-        watching = Remembering(engine)
-        yield watching
+def watching(engine: Engine) -> Remembering:
+    return Remembering(engine)
 
 
 def test_every_look_is_told_newest_first(watching: Remembering) -> None:

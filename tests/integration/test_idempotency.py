@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -12,13 +11,12 @@ from sqlalchemy import Engine, select
 
 from connector.adapters.crypto import FernetVault, new_encryption_key
 from connector.adapters.store.idempotency import IdempotentRequests
-from connector.adapters.store.migrate import MIGRATIONS
 from connector.adapters.store.tables import IdempotentRequest
 from connector.domain.errors import ConnectorError, IdempotencyKeyBusy, IdempotencyKeyReused
 from connector.domain.idempotency import REMEMBERED, Attempt, Claim, Replayed
 from connector.services.idempotency import LEASE, Idempotency
 from tests.watched import ToldClock
-from wire.database import open_engine, reading
+from wire.database import reading
 
 
 def attempt(whose: str, key: str, request: bytes) -> Attempt:
@@ -26,14 +24,6 @@ def attempt(whose: str, key: str, request: bytes) -> Attempt:
 
 
 ATTEMPT = attempt("zapier:sk_a", "row-1", b"/x {}")
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = open_engine(database_url)
-    MIGRATIONS.up(engine)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture

@@ -34,8 +34,7 @@ from wire.database import reading, writing
 
 
 @pytest.fixture
-def watching(engine: Engine) -> Watching:
-    watching = Watching(engine)
+def watching(watching: Watching) -> Watching:
     watching.profiles.answers["ada"] = profile()
     return watching
 

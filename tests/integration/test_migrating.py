@@ -80,25 +80,25 @@ def of_both(one: Kept, other: Kept) -> Kept:
     ids=["endpoint", "connector"],
 )
 def test_rows_survive_each_migration_down_and_up(
-    engine: Engine, migrations: Migrations, tables: MetaData
+    new_engine: Engine, migrations: Migrations, tables: MetaData
 ) -> None:
     """Who goes back one version, and forward again, loses only what the older one has no place for."""
-    migrations.up(engine)
-    fill(engine, tables.sorted_tables)
+    migrations.up(new_engine)
+    fill(new_engine, tables.sorted_tables)
     scripts = ScriptDirectory.from_config(migrations.config())
     steps = [(script.revision, script.down_revision) for script in scripts.walk_revisions()]
     assert steps[0][0] == migrations.newest()
-    before = kept(engine, migrations.version_table)
+    before = kept(new_engine, migrations.version_table)
     assert {len(rows) for rows in before.values()} == {ROWS}
     for revision, older in steps:
         if older is None:
             break
-        migrations.down(engine, str(older))
-        back = kept(engine, migrations.version_table)
+        migrations.down(new_engine, str(older))
+        back = kept(new_engine, migrations.version_table)
         assert of_both(back, before) == of_both(before, back), f"{revision} down"
-        migrations.up(engine, revision)
-        forward = kept(engine, migrations.version_table)
+        migrations.up(new_engine, revision)
+        forward = kept(new_engine, migrations.version_table)
         assert of_both(forward, back) == of_both(back, forward), f"{revision} up"
-        migrations.down(engine, str(older))
-        assert kept(engine, migrations.version_table) == back, f"{revision} down again"
+        migrations.down(new_engine, str(older))
+        assert kept(new_engine, migrations.version_table) == back, f"{revision} down again"
         before = back

@@ -33,16 +33,16 @@ def looked_up(client: Client) -> tuple[int, str | None]:
 
 
 def test_database_that_is_not_migrated_is_awaited(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    new_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a restart; a page says so, too."""
-    client = product(engine, monkeypatch)
+    client = product(new_engine, monkeypatch)
     assert looked_up(client) == (503, "unavailable")
     client.set_cookie(VISIT, "of somebody", path="/console")
     page = client.get("/console/jobs")
     assert page.status_code == 503
     assert "database just now" in page.text
-    migrate(engine)
+    migrate(new_engine)
     assert looked_up(client) == (200, None)
 
 
@@ -69,7 +69,6 @@ def test_statement_that_is_wrong_is_still_a_fault(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the database is well, what it refuses is ours to mend."""
-    migrate(engine)
     client = product(engine, monkeypatch)
     with writing(engine) as session:
         session.execute(text("ALTER TABLE lookups RENAME TO elsewhere"))
@@ -124,7 +123,6 @@ def test_what_was_paid_for_is_answered_and_not_paid_again(
     lost: str,
 ) -> None:
     """Though it can't be kept: who sends it again gets the answer, or waits."""
-    migrate(engine)
     client = product(engine, monkeypatch)
     before = credits_left(engine, client)
     outage = Outage(engine, lost)
@@ -138,7 +136,6 @@ def test_outage_before_anything_is_asked_frees_the_key(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing was paid: it is done as soon as the database is there again."""
-    migrate(engine)
     client = product(engine, monkeypatch)
     outage = Outage(engine, "lookups", at_once=True)
     asked = {"handle": "stoolpresidente", "max_age_seconds": 60}
@@ -151,7 +148,6 @@ def test_outage_after_it_was_paid_is_answered_again(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A second batch would pay for every row again; the first is in the list of jobs."""
-    migrate(engine)
     client = product(engine, monkeypatch)
     before = credits_left(engine, client)
     outage = Outage(engine, "job_rows")

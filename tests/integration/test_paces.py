@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
-from sqlalchemy import event, update
+from sqlalchemy import Engine, event, update
 
 from connector.adapters.store.deliveries import MAX_A_SECOND
 from connector.adapters.store.migrate import MIGRATIONS
@@ -19,7 +19,7 @@ from connector.adapters.store.tables import Subscription
 from connector.adapters.store.time import to_ms
 from connector.domain.subscriptions import Terms
 from tests.integration.test_delivering import FAILED, database, listed, post_video, subscribe
-from tests.postgres import Postgres
+from tests.postgres import Reused
 from tests.watched import Watching
 from wire.database import open_engine, reading, writing
 
@@ -131,10 +131,10 @@ def test_what_is_replayed_at_once_waits_for_its_second(workers: list[Worker]) ->
     assert len(first.deliver()) == 1
 
 
-def test_claims_of_two_workers_are_counted_together(postgres: Postgres) -> None:
+def test_claims_of_two_workers_are_counted_together(migrated_database: Reused) -> None:
     """On PostgreSQL they could run beside each other, and each find the host unused."""
     claimed: list[int] = []
-    with postgres.database() as url, database(url) as engine, database(url) as other:
+    with migrated_database.database() as url, database(url) as engine, database(url) as other:
         watching, rival = Watching(engine), Watching(other)
         busy = [subscribe(watching, f"https://{ZAPIER}/hooks/{n}")["id"] for n in range(5)]
         for n in range(5, 15):
@@ -158,24 +158,22 @@ def test_claims_of_two_workers_are_counted_together(postgres: Postgres) -> None:
     assert Counter(claimed) == {30: 1, 0: 1}
 
 
-def test_subscriptions_from_before_are_paced_too(database_url: str) -> None:
+def test_subscriptions_from_before_are_paced_too(watching: Watching, engine: Engine) -> None:
     """Their hosts are named by the migration, which can be taken back."""
-    with database(database_url) as engine:
-        watching = Watching(engine)
-        subscribe(watching, f"https://{ZAPIER}/hooks/1")
-        store = Subscriptions(engine)
-        polled = Terms("new_video", {"handles": ["ada"]})
-        connection = watching.caller().connection
-        now = watching.clock.now()
-        store.subscribe(connection, polled, interval_seconds=900, due_at=[now], now=now)
-        post_video(watching)
-        MIGRATIONS.down(engine, "0001")
-        assert MIGRATIONS.problem(engine) is not None
-        MIGRATIONS.up(engine)
-        with reading(engine) as session:
-            hosts = {
-                row.target_url: row.target_host
-                for row in session.execute(Subscription.__table__.select())
-            }
-        assert hosts == {f"https://{ZAPIER}/hooks/1": ZAPIER, None: None}
-        assert len(watching.deliver()) == 1
+    subscribe(watching, f"https://{ZAPIER}/hooks/1")
+    store = Subscriptions(engine)
+    polled = Terms("new_video", {"handles": ["ada"]})
+    connection = watching.caller().connection
+    now = watching.clock.now()
+    store.subscribe(connection, polled, interval_seconds=900, due_at=[now], now=now)
+    post_video(watching)
+    MIGRATIONS.down(engine, "0001")
+    assert MIGRATIONS.problem(engine) is not None
+    MIGRATIONS.up(engine)
+    with reading(engine) as session:
+        hosts = {
+            row.target_url: row.target_host
+            for row in session.execute(Subscription.__table__.select())
+        }
+    assert hosts == {f"https://{ZAPIER}/hooks/1": ZAPIER, None: None}
+    assert len(watching.deliver()) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -23,16 +22,8 @@ from schemas.catalog import CATALOG
 from schemas.events import EventRow
 from schemas.fields import declared_fields
 from tests.watched import LEASE, Watching, profile
-from wire.database import open_engine
 
 KEYS = list(declared_fields(EventRow))
-
-
-@pytest.fixture
-def watching(database_url: str) -> Iterator[Watching]:
-    engine = open_engine(database_url)
-    yield Watching(engine)
-    engine.dispose()
 
 
 @pytest.mark.parametrize("trigger", [trigger.key for trigger in CATALOG.triggers])
@@ -213,9 +204,8 @@ def test_several_profiles_are_watched_at_once(watching: Watching) -> None:
     assert row["handle"] == "bo"
 
 
-def test_budget_ends_looks_before_it_is_overspent(database_url: str) -> None:
+def test_budget_ends_looks_before_it_is_overspent(engine: Engine) -> None:
     """Five credits are two looks; the next day they are there again."""
-    engine = open_engine(database_url)
     watching = Watching(engine, watch_daily_credits=5)
     watching.profiles.answers["ada"] = profile()
     for _ in range(2):
@@ -230,7 +220,6 @@ def test_budget_ends_looks_before_it_is_overspent(database_url: str) -> None:
     watching.clock.move(hours=12)
     watching.poll("new_video", "ada")
     assert len(watching.profiles.asked) == 3
-    engine.dispose()
 
 
 @pytest.mark.parametrize("limit", ["watch_daily_credits", "daily_credits"])

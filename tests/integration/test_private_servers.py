@@ -14,7 +14,7 @@ import pytest
 
 from tests.children import binary
 from tests.e2e.test_commands import processes_with
-from tests.postgres import Postgres
+from tests.postgres import Postgres, Reused
 from tests.redis import Redis
 from tests.running import ROOT, clean_environment
 
@@ -34,6 +34,41 @@ def test_databases_come_new_and_go_with_their_connections(postgres: Postgres) ->
     with pytest.raises(psycopg.OperationalError):
         held.execute("SELECT 1")
     held.close()
+
+
+def test_reused_database_is_found_without_rows_and_as_it_was_made(postgres: Postgres) -> None:
+    """Whatever the test before left: rows, numbers, a transaction that holds locks, other tables."""
+
+    def prepare(url: str) -> None:
+        made.append(url)
+        with connected(url) as connection:
+            connection.execute("CREATE TABLE owners (id serial PRIMARY KEY)")
+            connection.execute("CREATE TABLE owned (id int REFERENCES owners)")
+            connection.execute("CREATE TABLE its_version AS SELECT 1 AS number")
+
+    def connected(url: str) -> psycopg.Connection:
+        return postgres.connect(url.rpartition("/")[2])
+
+    made: list[str] = []
+    reused = Reused(postgres, prepare)
+    for _ in range(2):
+        with reused.database() as url:
+            held = connected(url)
+            assert held.execute("SELECT count(*) FROM owned").fetchone() == (0,)
+            assert held.execute("SELECT number FROM its_version").fetchone() == (1,)
+            made_row = held.execute("INSERT INTO owners DEFAULT VALUES RETURNING id").fetchone()
+            assert made_row == (1,)
+            held.execute("INSERT INTO owned VALUES (1)")
+            held.execute("BEGIN")
+            held.execute("LOCK TABLE owners")
+        held.close()
+    assert len(made) == 1
+    with reused.database() as url, connected(url) as connection:
+        connection.execute("ALTER TABLE owned RENAME TO gone")
+    with reused.database() as url, connected(url) as connection:
+        assert connection.execute("SELECT count(*) FROM owned").fetchone() == (0,)
+    assert made[0] != made[1]
+    reused.close()
 
 
 def test_redis_forgets_what_it_is_told_to(redis: Redis) -> None:

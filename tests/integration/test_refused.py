@@ -27,8 +27,7 @@ class Vault(OpenVault):
 
 
 @pytest.fixture
-def watching(engine: Engine) -> Watching:
-    watching = Watching(engine)
+def watching(watching: Watching) -> Watching:
     watching.vault = Vault()
     watching.profiles.answers.update({name: profile(name) for name in HANDLES})
     return watching

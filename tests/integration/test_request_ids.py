@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
 from connector.adapters.store.migrate import MIGRATIONS
 from connector.adapters.store.tables import Delivery, Job
 from connector.domain.trace import harmless, request_id, under
-from tests.integration.test_delivering import A, database, listed, post_video, subscribe
+from tests.integration.test_delivering import A, listed, post_video, subscribe
 from tests.watched import LEASE, Watching, profile
 from wire.database import reading
 
 NAMES = [f"name{n}" for n in range(8)]
 CALLBACK = "https://hooks.example.com/done"
-
-
-@pytest.fixture
-def watching(database_url: str) -> Iterator[Watching]:
-    with database(database_url) as engine:
-        yield Watching(engine)
 
 
 def test_each_look_has_an_id_that_its_events_are_delivered_under(watching: Watching) -> None:
@@ -92,20 +86,16 @@ def test_batch_is_looked_up_and_told_under_the_id_of_its_request(
     assert watching.receivers.sent[0].body["request_id"] == "batch-of-many"
 
 
-def test_what_was_kept_before_has_no_id_and_goes_on(database_url: str) -> None:
+def test_what_was_kept_before_has_no_id_and_goes_on(watching: Watching, engine: Engine) -> None:
     """The migration can be taken back, and what is on its way outlives it."""
-    with database(database_url) as engine:
-        watching = Watching(engine)
-        subscribe(watching, A)
-        post_video(watching)
-        MIGRATIONS.down(engine, "0008")
-        MIGRATIONS.up(engine)
-        with reading(engine) as session:
-            assert [row.request_id for row in session.execute(Delivery.__table__.select())] == [
-                None
-            ]
-            assert session.execute(Job.__table__.select()).all() == []
-        assert len(watching.deliver()) == 1
+    subscribe(watching, A)
+    post_video(watching)
+    MIGRATIONS.down(engine, "0008")
+    MIGRATIONS.up(engine)
+    with reading(engine) as session:
+        assert [row.request_id for row in session.execute(Delivery.__table__.select())] == [None]
+        assert session.execute(Job.__table__.select()).all() == []
+    assert len(watching.deliver()) == 1
 
 
 @pytest.mark.parametrize(

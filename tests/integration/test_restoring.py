@@ -20,7 +20,7 @@ from connector.__main__ import cli
 from connector.adapters.crypto import new_encryption_key
 from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
 from connector.adapters.store.tables import Base as ConnectorBase
-from profile_api.migrate import MIGRATIONS as ENDPOINT_TABLES
+from connector.databases import migrate
 from profile_api.tables import Base as EndpointBase
 from tests.children import binary
 from tests.integration.test_copying import KEY, rows_of, seal
@@ -50,7 +50,7 @@ with alone_with(Path(sys.argv[2])) as target, closing(sqlite3.connect(sys.argv[1
 def backup(tmp_path: Path) -> Path:
     """A file with a subscription, whose key is sealed with `KEY`."""
     with database(f"sqlite:///{tmp_path}/source.db") as engine:
-        ENDPOINT_TABLES.up(engine)
+        migrate(engine)
         watching = seal(Watching(engine))
         subscribe(watching)
         post_video(watching, videos=4)
@@ -244,8 +244,7 @@ def test_postgresql_lines_work_as_they_are_printed(tmp_path: Path, postgres: Pos
 
     with postgres.database() as url, postgres.database() as new_url:
         with database(url) as engine:
-            ENDPOINT_TABLES.up(engine)
-            CONNECTOR_TABLES.up(engine)
+            migrate(engine)
             for base in (EndpointBase, ConnectorBase):
                 fill(engine, base.metadata.sorted_tables)
             before = rows_of(engine)

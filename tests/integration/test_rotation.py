@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -11,6 +10,7 @@ from threading import Barrier, BrokenBarrierError
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
 from connector.adapters.crypto import FernetVault, new_encryption_key
 from connector.adapters.sender import WebhookSender
@@ -18,7 +18,7 @@ from connector.domain.errors import InvalidApiKey, NotFound
 from connector.domain.subscriptions import Terms
 from schemas.fields import declared_fields
 from schemas.hooks import Hook
-from tests.integration.test_delivering import A, database, post_video, subscribe
+from tests.integration.test_delivering import A, post_video, subscribe
 from tests.running import FakeUpstream, reply
 from tests.verifying import verifies
 from tests.watched import OpenVault, Watching, profile
@@ -46,15 +46,14 @@ class Receiving(Watching):
 
 
 @pytest.fixture
-def receiving(database_url: str, upstream: FakeUpstream) -> Iterator[Receiving]:
-    with database(database_url) as engine:
-        receiving = Receiving(engine)
-        receiving.receiver = upstream
-        upstream.answers("ada", reply(200, {}))
-        sender = WebhookSender(new_session(pool_size=2))
-        receiving.courier = replace(receiving.courier, sender=sender, allow_local=True)
-        receiving.hooks = replace(receiving.hooks, allow_local=True)
-        yield receiving
+def receiving(engine: Engine, upstream: FakeUpstream) -> Receiving:
+    receiving = Receiving(engine)
+    receiving.receiver = upstream
+    upstream.answers("ada", reply(200, {}))
+    sender = WebhookSender(new_session(pool_size=2))
+    receiving.courier = replace(receiving.courier, sender=sender, allow_local=True)
+    receiving.hooks = replace(receiving.hooks, allow_local=True)
+    return receiving
 
 
 @pytest.mark.parametrize(

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import Engine, insert, select, update
 
 from connector.adapters.crypto import FernetVault, new_encryption_key
 from connector.adapters.store import sealed
-from connector.adapters.store.migrate import MIGRATIONS
 from connector.adapters.store.sealed import Piece, SealedValues, sealed_columns
 from connector.adapters.store.tables import Base, Visit
 from connector.domain.errors import Unreadable
 from tests.watched import ToldClock
-from wire.database import open_engine, reading, writing
+from wire.database import reading, writing
 
 OLD, NEW, LOST = (new_encryption_key() for _ in range(3))
 NOW = ToldClock().now()
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = open_engine(database_url)
-    MIGRATIONS.up(engine)
-    yield engine
-    engine.dispose()
 
 
 def keep(engine: Engine, *values: str) -> None:

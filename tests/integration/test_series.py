@@ -20,9 +20,8 @@ TARGET = "https://hooks.example.com/1"
 
 
 @pytest.fixture
-def watching(engine: Engine) -> Watching:
+def watching(watching: Watching) -> Watching:
     """With one profile that was looked at once."""
-    watching = Watching(engine)
     watching.profiles.answers |= {"ada": profile(), "bo": profile("bo")}
     watching.watched.watch("ada", watching.caller(), poll_interval_seconds=None)
     watching.look()

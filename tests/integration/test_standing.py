@@ -18,11 +18,6 @@ from tests.watched import Watching, profile
 from wire.database import writing
 
 
-@pytest.fixture
-def watching(engine: Engine) -> Watching:
-    return Watching(engine)
-
-
 def standing(watching: Watching, engine: Engine) -> dict[str, float]:
     found = Standing(engine, now=watching.clock.now).read()
     assert {metric for metric, _, _ in found} <= {m for m in METRICS if m.kind == "gauge"}

@@ -19,6 +19,7 @@ from connector.domain.errors import Unreadable
 from profile_api.migrate import MIGRATIONS
 from profile_api.store import Store
 from profile_api.tables import Base
+from tests.integration.test_commands import run as told
 from tests.running import ROOT, clean_environment
 from wire.database import open_engine
 from wire.migrations import Migrations
@@ -32,36 +33,35 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
     ids=["endpoint", "connector"],
 )
 def test_migrations_make_what_the_code_expects(
-    engine: Engine, migrations: Migrations, tables: MetaData
+    new_engine: Engine, migrations: Migrations, tables: MetaData
 ) -> None:
-    migrations.up(engine)
-    migrations.up(engine)
-    with engine.connect() as connection:
+    migrations.up(new_engine)
+    migrations.up(new_engine)
+    with new_engine.connect() as connection:
         opts = {"version_table": migrations.version_table}
         context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, tables) == []
 
 
-def test_migrations_go_back(engine: Engine) -> None:
-    MIGRATIONS.up(engine)
-    Store(engine).create_key("sk_x", name="x", credits=1, now=NOW)
-    MIGRATIONS.down(engine, "base")
-    assert set(inspect(engine).get_table_names()) <= {"profile_api_version"}
-    MIGRATIONS.up(engine)
-    assert Store(engine).list_keys() == []
+def test_migrations_go_back(new_engine: Engine) -> None:
+    MIGRATIONS.up(new_engine)
+    Store(new_engine).create_key("sk_x", name="x", credits=1, now=NOW)
+    MIGRATIONS.down(new_engine, "base")
+    assert set(inspect(new_engine).get_table_names()) <= {"profile_api_version"}
+    MIGRATIONS.up(new_engine)
+    assert Store(new_engine).list_keys() == []
 
 
-def test_missing_migration_is_told_from_a_missing_database(engine: Engine) -> None:
-    assert "not migrated" in (MIGRATIONS.problem(engine) or "")
-    MIGRATIONS.up(engine)
-    assert MIGRATIONS.problem(engine) is None
-    broken = open_engine(engine.url.set(database="/no/such/place").render_as_string(False))
+def test_missing_migration_is_told_from_a_missing_database(new_engine: Engine) -> None:
+    assert "not migrated" in (MIGRATIONS.problem(new_engine) or "")
+    MIGRATIONS.up(new_engine)
+    assert MIGRATIONS.problem(new_engine) is None
+    broken = open_engine(new_engine.url.set(database="/no/such/place").render_as_string(False))
     assert "can't be reached" in (MIGRATIONS.problem(broken) or "")
 
 
 def test_charge_and_its_log_line_are_one(engine: Engine) -> None:
     """A charge that can't be logged is not made."""
-    MIGRATIONS.up(engine)
     store = Store(engine)
     key_id = store.create_key("sk_x", name="x", credits=4, now=NOW)
     assert key_id is not None
@@ -74,7 +74,6 @@ def test_charge_and_its_log_line_are_one(engine: Engine) -> None:
 
 def test_change_of_a_key_and_its_line_are_one(engine: Engine) -> None:
     """Made, topped up, switched: each is told; a change that can't be told is not made."""
-    MIGRATIONS.up(engine)
     store = Store(engine)
     key_id = store.create_key("sk_x", name="x", credits=4, now=NOW)
     assert key_id is not None
@@ -100,7 +99,6 @@ def test_change_of_a_key_and_its_line_are_one(engine: Engine) -> None:
 
 
 def test_old_lines_of_the_request_log_go_a_few_at_a_time(engine: Engine) -> None:
-    MIGRATIONS.up(engine)
     store = Store(engine)
     store.create_key("sk_x", name="x", credits=4, now=NOW)
     for days in (0, 1, 2, 3):
@@ -112,7 +110,6 @@ def test_old_lines_of_the_request_log_go_a_few_at_a_time(engine: Engine) -> None
 
 
 def test_same_key_is_stored_once(engine: Engine) -> None:
-    MIGRATIONS.up(engine)
     store = Store(engine)
     assert store.create_key("sk_x", name="x", credits=1, now=NOW) == 1
     assert store.create_key("sk_x", name="y", credits=1, now=NOW) is None
@@ -132,22 +129,27 @@ def run(folder: Path, *words: str, **settings: str) -> subprocess.CompletedProce
 
 def test_operator_keeps_keys(tmp_path: Path) -> None:
     """Create, list, top up, deactivate, take it back: each says what it did or what to do."""
-    assert "run 'python -m connector migrate'" in run(tmp_path, "keys", "list").stderr
-    assert run(tmp_path, "migrate").returncode == 0
-    assert "No keys yet. Create one" in run(tmp_path, "keys", "list").stdout
-    assert "No requests yet." in run(tmp_path, "keys", "requests").stdout
-    made = run(tmp_path, "keys", "create", "--name", "Ada", "--credits", "10")
+    url = f"sqlite:///{tmp_path}/new/keys.db"
+
+    def said(words: str) -> str:
+        return told(words, DATABASE_URL=url).output
+
+    assert "run 'python -m connector migrate'" in said("keys list")
+    said("migrate")
+    assert "No keys yet. Create one" in said("keys list")
+    assert "No requests yet." in said("keys requests")
+    made = told("keys create --name Ada --credits 10", DATABASE_URL=url)
     key = made.stdout.strip()
     assert key.startswith("sk_")
     assert "not shown again" in made.stderr
     assert "10 credits" in made.stderr
-    assert "15 credits now" in run(tmp_path, "keys", "top-up", "1", "5").stdout
-    assert "inactive now" in run(tmp_path, "keys", "deactivate", "1").stdout
-    listed = run(tmp_path, "keys", "list").stdout
+    assert "15 credits now" in said("keys top-up 1 5")
+    assert "inactive now" in said("keys deactivate 1")
+    listed = said("keys list")
     assert "Ada" in listed
     assert "inactive" in listed
     assert key not in listed
-    assert "active now" in run(tmp_path, "keys", "activate", "1").stdout
+    assert "active now" in said("keys activate 1")
 
 
 @pytest.mark.parametrize(
@@ -165,25 +167,21 @@ def test_operator_keeps_keys(tmp_path: Path) -> None:
     ],
 )
 def test_operator_is_told_what_is_wrong(
-    tmp_path: Path, words: tuple[str, ...], message: str
+    migrated_file: Path, words: tuple[str, ...], message: str
 ) -> None:
-    run(tmp_path, "migrate")
-    result = run(tmp_path, *words)
-    assert result.returncode != 0
+    result = told(words, DATABASE_URL=f"sqlite:///{migrated_file}")
+    assert result.exit_code != 0
     assert message in result.stderr
-    assert "Traceback" not in result.stderr
 
 
-def test_handle_can_not_draw_over_the_list(tmp_path: Path) -> None:
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_handle_can_not_draw_over_the_list(database_url: str, engine: Engine) -> None:
     """What was asked for is shown, and moves no cursor and starts no line."""
-    run(tmp_path, "migrate")
-    engine = open_engine(f"sqlite:///{tmp_path}/new/keys.db")
     Store(engine).create_key("sk_x", name="x", credits=1, now=NOW)
     Store(engine).log_failure(
         1, request_source="API", handle="a\x1b[2J\nforged\u202e", status=404, now=NOW
     )
-    engine.dispose()
-    listed = run(tmp_path, "keys", "requests").stdout
+    listed = told("keys requests", DATABASE_URL=database_url).stdout
     assert "a?[2J?forged?" in listed
     assert len(listed.splitlines()) == 2
 
@@ -193,10 +191,9 @@ def test_handle_can_not_draw_over_the_list(tmp_path: Path) -> None:
 def test_unusable_database_is_explained(tmp_path: Path, command: str, place: str) -> None:
     (tmp_path / "file").write_text("hello " * 1000)
     path = {"a folder": "", "not a database": "/file", "below a file": "/file/x.db"}[place]
-    result = run(tmp_path, *command.split(), DATABASE_URL=f"sqlite:///{tmp_path}{path}")
-    assert result.returncode == 1
+    result = told(command, DATABASE_URL=f"sqlite:///{tmp_path}{path}")
+    assert result.exit_code == 1
     assert "DATABASE_URL" in result.stderr
-    assert "Traceback" not in result.stderr
 
 
 def test_wrong_setting_stops_every_command(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -13,16 +12,10 @@ from connector.domain.platforms import PLATFORMS, Platform
 from schemas.catalog import CATALOG
 from schemas.events import EventRow
 from schemas.fields import declared_fields
-from tests.integration.test_delivering import FAILED, A, database, listed, post_video, subscribe
+from tests.integration.test_delivering import FAILED, A, listed, post_video, subscribe
 from tests.watched import Watching, profile
 
 TRIGGERS = [trigger.key for trigger in CATALOG.triggers]
-
-
-@pytest.fixture
-def watching(database_url: str) -> Iterator[Watching]:
-    with database(database_url) as engine:
-        yield Watching(engine)
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS)

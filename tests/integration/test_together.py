@@ -18,8 +18,8 @@ from wire.together import MAX_TOGETHER, Together
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    engine = open_engine(database_url)
+def engine(new_database_url: str) -> Iterator[Engine]:
+    engine = open_engine(new_database_url)
     with writing(engine) as session:
         session.execute(text("CREATE TABLE notes (id INTEGER PRIMARY KEY, count INTEGER NOT NULL)"))
     yield engine

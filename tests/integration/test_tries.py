@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
 from connector.adapters.store.tables import Attempt
 from connector.domain.deliveries import SCHEDULE, Outcome
@@ -23,10 +23,8 @@ ANSWERED = Outcome(500, "The receiver answered 500.", answer='{"token": "abc", "
 
 
 @pytest.fixture
-def watching(database_url: str) -> Iterator[Remembering]:
-    with database(database_url) as engine:
-        watching = Remembering(engine)
-        yield watching
+def watching(engine: Engine) -> Remembering:
+    return Remembering(engine)
 
 
 def whole(watching: Watching, **changes: Any) -> dict[str, Any]:

@@ -29,8 +29,8 @@ from wire.database import reading
 
 
 @pytest.fixture
-def watching(engine: Engine) -> Watching:
-    return with_profile(Watching(engine))
+def watching(watching: Watching) -> Watching:
+    return with_profile(watching)
 
 
 def with_profile(watching: Watching) -> Watching:

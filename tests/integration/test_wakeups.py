@@ -25,12 +25,6 @@ from tests.running import ROOT, clean_environment, free_port
 from tests.watched import LEASE, Watching, profile, until_told
 
 
-@pytest.fixture
-def watching(database_url: str) -> Iterator[Watching]:
-    with database(database_url) as engine:
-        yield Watching(engine)
-
-
 def claim_one(watching: Watching, sequence: int) -> ClaimedDelivery | None:
     return watching.stores.deliveries.claim_one(sequence, watching.clock.now(), lease=LEASE)
 

@@ -32,8 +32,7 @@ TARGET = "https://hooks.example.com/1"
 
 
 @pytest.fixture
-def watching(engine: Engine) -> Watching:
-    watching = Watching(engine)
+def watching(watching: Watching) -> Watching:
     for name in ("ada", "bo"):
         watching.profiles.answers[name] = profile(name)
     return watching

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -37,12 +36,10 @@ TARGET = "https://hooks.example.com/in"
 
 
 @pytest.fixture
-def watching(database_url: str) -> Iterator[Watching]:
-    with database(database_url) as engine:
-        watching = Watching(engine)
-        for name in ("ada", "bo", "cy"):
-            watching.profiles.answers[name] = profile(name)
-        yield watching
+def watching(watching: Watching) -> Watching:
+    for name in ("ada", "bo", "cy"):
+        watching.profiles.answers[name] = profile(name)
+    return watching
 
 
 def make(watching: Watching, api_key: str = "sk_a", **given: Any) -> dict[str, Any]:

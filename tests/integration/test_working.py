@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,6 @@ from connector.domain.ports import Due
 from connector.services.working import Worker
 from tests.running import FakeUpstream, Received, fake_upstream, reply, until
 from tests.watched import ToldClock, ToldWakeups, Watching, profile
-from wire.database import open_engine
 from wire.http import new_session
 
 THREADS = 8
@@ -65,9 +63,13 @@ class Running:
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    engine = open_engine(f"sqlite:///{tmp_path}/working.db")
-    watching = Watching(engine)
+def database_kind() -> str:
+    """One of them: threads and sockets are what is tried."""
+    return "sqlite"
+
+
+@pytest.fixture
+def running(watching: Watching) -> Iterator[Running]:
     with fake_upstream() as receiver, new_session(pool_size=THREADS) as session:
         worker = replace(
             watching.worker(),
@@ -76,7 +78,6 @@ def running(tmp_path: Path) -> Iterator[Running]:
             threads=THREADS,
         )
         yield Running(watching, worker, receiver)
-    engine.dispose()
 
 
 def test_hanging_receiver_holds_up_nobody_else(running: Running) -> None:

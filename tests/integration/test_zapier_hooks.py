@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 
+from connector.databases import migrate
 from connector.domain.errors import ProfileNotFound
 from schemas.catalog import CATALOG
 from schemas.fields import declared_fields
@@ -179,6 +180,7 @@ def test_steps_that_watch_and_stop_cost_nothing(engine: Engine, server: Server) 
 @pytest.fixture
 def watching(tmp_path: Path) -> Iterator[Watching]:
     engine = open_engine(f"sqlite:///{tmp_path}/connector.db")
+    migrate(engine)
     yield Watching(engine)
     engine.dispose()
 
