@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -54,11 +55,20 @@ class Books:
         """Jobs that go on."""
         return self._count(select(func.count()).select_from(Job).where(Job.ended_at.is_(None)))
 
-    def unended_rows(self) -> int:
-        """Rows that are still to be looked up."""
-        return self._count(
-            select(func.count()).select_from(JobRow).where(JobRow.status == "pending")
-        )
+    def unended_rows(self) -> list[str]:
+        """Rows that are still to be looked up, and what each waits for."""
+        now = 1000 * time.time()
+        query = select(JobRow, Job.paused_until, Job.state).join(Job, Job.id == JobRow.job_id)
+
+        def ahead(at: int | None) -> str:
+            return "never" if at is None else f"in {(at - now) / 1000:.0f} s"
+
+        return [
+            f"{row.handle} of a job that is {row.state}: due {ahead(row.due_at)} after"
+            f" {row.attempt} tries, its claim ends {ahead(row.lease_until)},"
+            f" its job's pause {ahead(row.paused_until)}"
+            for row in self._rows(query.where(JobRow.status == "pending"))
+        ]
 
     def jobs(self) -> frozenset[str]:
         """Every job that is kept."""

@@ -74,11 +74,6 @@ class Plan:
         return 5.0 if self.is_brief else 20.0
 
     @property
-    def quiet_seconds(self) -> float:
-        """Longer than anything is held back: a look that failed, claims of the killed, a second try."""
-        return 75.0 if self.is_brief else 100.0
-
-    @property
     def hostile(self) -> tuple[str, ...]:
         """Receivers that do as they like."""
         return tuple(sorted(set(HOSTILE) - (_SLOW if self.is_brief else set())))

@@ -80,7 +80,7 @@ class Work:
     jobs: frozenset[str] = frozenset()
     kept_jobs: frozenset[str] = frozenset()
     unended_jobs: int = 0
-    unended_rows: int = 0
+    unended_rows: Sequence[str] = ()
     paid_again: int = 0
     unexplained: Sequence[str] = ()
     repeats: int = 0
@@ -208,7 +208,9 @@ def _of_work(work: Work) -> dict[str, object]:
         f"{untold} results were promised and never sent.": untold,
         f"{gone} jobs were accepted and are gone.": gone,
         f"{work.unended_jobs} jobs have not ended.": work.unended_jobs,
-        f"{work.unended_rows} rows have not ended.": work.unended_rows,
+        f"{len(work.unended_rows)} rows have not ended{_listed(frozenset(work.unended_rows))}.": (
+            work.unended_rows
+        ),
         f"{len(work.unexplained)} look-ups were paid again that no kill had cut off"
         f"{_listed(frozenset(work.unexplained))}.": work.unexplained,
         f"{work.wrong_repeats} of {work.repeats} repeats were not answered as the first.": (

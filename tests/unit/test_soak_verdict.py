@@ -67,7 +67,7 @@ def test_what_kills_explain_is_no_fault() -> None:
         ("work", {"told": frozenset()}, "1 results were promised and never sent."),
         ("work", {"kept_jobs": frozenset()}, "1 jobs were accepted and are gone."),
         ("work", {"unended_jobs": 1}, "1 jobs have not ended."),
-        ("work", {"unended_rows": 1}, "1 rows have not ended."),
+        ("work", {"unended_rows": ["b1"]}, "1 rows have not ended (b1)."),
         (
             "work",
             {"unexplained": ["b1"]},
