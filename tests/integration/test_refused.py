@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import timedelta
+from threading import Barrier
+
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, ExceptionContext, event
 
 from connector.adapters.store.standing import Standing
 from connector.domain.errors import InvalidApiKey, Unreadable, UpstreamUnavailable
 from connector.domain.subscriptions import ClaimedWatch
 from connector.services.account import describe_account
+from tests.integration.test_delivering import database
+from tests.postgres import Reused
 from tests.watched import LEASE, OpenVault, Watching, profile
 
 REFUSED = "The key was refused."
@@ -84,6 +91,44 @@ def test_key_that_is_refused_is_tried_ever_less_often(watching: Watching, engine
     assert watching.look() == 3
     assert (problems(watching), refused(watching, engine)) == ([], 0)
     assert len(watching.deliver()) == 1
+
+
+def test_looks_of_several_processes_make_a_key_good_without_a_deadlock(
+    migrated_database: Reused,
+) -> None:
+    """On PostgreSQL each held its own profile, and waited for all of them: paid looks were lost."""
+    deadlocks: list[str] = []
+
+    def note(context: ExceptionContext) -> None:
+        deadlocks.append(str(context.original_exception))
+
+    names = [f"h{n}" for n in range(12)]
+    with migrated_database.database() as url, ExitStack() as until:
+        processes = [Watching(until.enter_context(database(url))) for _ in range(4)]
+        for each in processes:
+            each.profiles.answers.update({name: profile(name) for name in names})
+            event.listen(each.engine, "handle_error", note)
+        subscribe(processes[0], *names)
+        refuse_one(processes[0])
+        for each in processes:
+            each.clock.time = processes[0].clock.now() + timedelta(hours=1)
+        claimed = [
+            (each, watch)
+            for each in processes
+            for watch in each.stores.watches.claim_due(each.clock.now(), lease=LEASE, limit=3)
+        ]
+        together = Barrier(len(names))
+
+        def look(each: Watching, watch: ClaimedWatch) -> None:
+            together.wait(60)
+            each.watcher.look(watch)
+
+        with ThreadPoolExecutor(len(names)) as pool:
+            list(pool.map(look, *zip(*claimed, strict=True)))
+        assert deadlocks == []
+        assert problems(processes[0]) == []
+        processes[0].clock.move(minutes=2)
+        assert processes[0].look() == 0
 
 
 def test_one_refusal_counts_from_the_beginning(watching: Watching) -> None:

@@ -58,9 +58,7 @@ class Subscriptions:
 
     def accept(self, connection_id: str, now: datetime) -> None:
         """What is watched with the key goes on, as it is good."""
-        self._together.write(
-            lambda session: accept(session, connection_id, now), locks=_rows_of(connection_id)
-        )
+        accept(self._together, connection_id, now)
 
     def sealed_keys(self) -> list[str]:
         """The key of every connection."""

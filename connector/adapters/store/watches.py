@@ -6,7 +6,6 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
@@ -115,7 +114,11 @@ class Watches:
         """
         # Said now: it may be another thread that writes.
         kept = (watch, look, trace.request_id())
-        return self._together.write_each(_complete, kept, locks=_row_of(watch))
+        told, refused = self._together.write_each(_complete, kept, locks=_row_of(watch))
+        if refused:
+            # Apart, as it takes rows that others hold who complete theirs.
+            accept(self._together, watch.connection_id, look.seen_at)
+        return told
 
     def put_off(
         self, watch: ClaimedWatch, *, until: datetime, attempt: int, problem: str | None
@@ -128,8 +131,7 @@ class Watches:
 
     def refuse(self, watch: ClaimedWatch, *, until: datetime, attempt: int, problem: str) -> None:
         """Gives a claim back as the key was refused, and puts off all that is watched with it."""
-        put_off = partial(refuse, watch=watch, until=until, attempt=attempt, problem=problem)
-        self._together.write(put_off, locks=(Watch.__tablename__, watch.connection_id))
+        refuse(self._together, watch, until=until, attempt=attempt, problem=problem)
 
     def set_aside(self, connection_id: str, day: str, credits: int, *, budget: int) -> bool:
         """Takes `credits` out of the day's budget; false, and nothing taken, where it would not last."""
@@ -243,7 +245,8 @@ _HELD: Final = (
     select(Watch.id, Watch.claim_token, REFUSED.label("refused"))
     .join(Connection, Connection.id == Watch.connection_id)
     .where(Watch.id.in_(_IDS))
-    .order_by(Watch.id)
+    # As those who write together are put in order.
+    .order_by(Watch.connection_id, Watch.handle)
     .with_for_update(of=Watch)
 )
 _LOOKED: Final = update(Watch).where(Watch.id == bindparam("of"))
@@ -274,8 +277,11 @@ def _free(due_at: datetime) -> dict[str, Any]:
 
 def _complete(
     session: Session, looks: Sequence[tuple[ClaimedWatch, Look, str | None]]
-) -> list[list[int] | None]:
-    """Keeps the looks whose claim is still ours; the deliveries of each."""
+) -> list[tuple[list[int] | None, bool]]:
+    """Keeps the looks whose claim is still ours.
+
+    Answers the deliveries of each, and whether the key that it was made with counts as refused.
+    """
     ids = {"ids": [watch.id for watch, *_ in looks]}
     rows = session.execute(_HELD, ids).all()
     held = {row.id: row.claim_token for row in rows}
@@ -293,9 +299,9 @@ def _complete(
         told[watch.token] = [
             n for row in terms[watch.id] for n in _tell(session, row, look, request_id)
         ]
-        if watch.id in refused:
-            accept(session, watch.connection_id, look.seen_at)
-    return [told.get(watch.token) for watch, *_ in looks]
+    return [
+        (told.get(watch.token), watch.token in told and watch.id in refused) for watch, *_ in looks
+    ]
 
 
 def _looked(watch: ClaimedWatch, look: Look) -> dict[str, Any]:
