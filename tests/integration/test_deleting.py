@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import ColumnElement, Engine, Table, insert, select, text
+from sqlalchemy import ColumnElement, Engine, Table, event, insert, select, text
 
 from connector.adapters.store import connections
 from connector.adapters.store.connections import Connections
@@ -30,8 +30,9 @@ from connector.domain.subscriptions import Terms
 from connector.domain.webhooks import CARRIER, Webhook
 from connector.services.subscribing import terms_of
 from schemas.webhooks import WebhookInput
-from tests.integration.test_delivering import A, post_video, subscribe
+from tests.integration.test_delivering import A, database, post_video, subscribe
 from tests.integration.test_webhooks import fire
+from tests.postgres import Reused
 from tests.running import until
 from tests.watched import LEASE, Watching, profile
 from wire.database import reading, writing
@@ -289,6 +290,26 @@ def test_what_a_process_left_half_made_keeps_no_key(
     watching.forgetting.run()
     assert not any(kept_for(engine, caller).values())
     assert kept_for(engine, other) == whole
+
+
+def test_search_for_what_is_left_reads_each_table_once(migrated_database: Reused) -> None:
+    """Not once for each subscription: with many, PostgreSQL would be at it for hours."""
+    asked: list[tuple[Any, Any]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, values: Any, *_: object) -> None:
+        if statement.startswith("SELECT subscriptions.id"):
+            asked.append((statement, values))
+
+    with migrated_database.database() as url, database(url) as engine:
+        event.listen(engine, "before_cursor_execute", note)
+        Connections(engine).forget_idle(NOW, NOW, limit=9)
+        with engine.connect() as session:
+            plans = [
+                "\n".join(session.exec_driver_sql(f"EXPLAIN {statement}", values).scalars())
+                for statement, values in [*asked]
+            ]
+    assert len(plans) == 2
+    assert all("Anti Join" in plan and "SubPlan" not in plan for plan in plans)
 
 
 def test_key_that_comes_back_keeps_what_it_makes(watching: Watching, engine: Engine) -> None:

@@ -22,7 +22,6 @@ from sqlalchemy import (
     exists,
     func,
     insert,
-    or_,
     select,
     update,
 )
@@ -120,8 +119,9 @@ class Connections:
         What watching spent counts for a day, and is forgotten then; `limit` connections at most.
         What was made for a job or a webhook that never came, as its process died, is nothing.
         """
-        left = and_(_IS_LEFT, Subscription.created_at < to_ms(before))
-        delete_piece(self._engine, Subscription.id, left, limit=limit)
+        for left in _LEFT:
+            since = and_(left, Subscription.created_at < to_ms(before))
+            delete_piece(self._engine, Subscription.id, since, limit=limit)
         idle = {"made": to_ms(before), "limit": limit}
         with reading(self._engine) as session:
             found = session.execute(_IDLE, idle).scalars().all()
@@ -254,21 +254,15 @@ _ANY: Final = (
 
 _OLD_DAY: Final = CreditDay.day < bindparam("day")
 _OLD_DAYS: Final = select(CreditDay.day).where(_OLD_DAY).limit(1)
-# Not of a connection that is being deleted: its webhooks go before what they are made of.
-_IS_LEFT: Final = and_(
-    or_(
-        and_(
-            Subscription.trigger == CALLBACK,
-            Subscription.id.not_in(select(Job.callback_id).where(Job.callback_id.is_not(None))),
-        ),
-        and_(
-            Subscription.trigger == CARRIER,
-            Subscription.id.not_in(
-                select(Webhook.subscription_id).where(Webhook.subscription_id.is_not(None))
-            ),
-        ),
-    ),
-    exists().where(Connection.id == Subscription.connection_id, Connection.ending_at.is_(None)),
+# Asked for one by one: of both at once PostgreSQL makes a search for each subscription. Not of a
+# connection that is being deleted: its webhooks go before what they are made of.
+_LEFT: Final = tuple(
+    and_(
+        Subscription.trigger == trigger,
+        ~exists().where(maker == Subscription.id),
+        exists().where(Connection.id == Subscription.connection_id, Connection.ending_at.is_(None)),
+    )
+    for trigger, maker in ((CALLBACK, Job.callback_id), (CARRIER, Webhook.subscription_id))
 )
 _IS_IDLE: Final = and_(
     Connection.ending_at.is_(None),
