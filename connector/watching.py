@@ -252,6 +252,7 @@ class Watching:
             jobs=self.stores.jobs,
             visits=self.stores.visits,
             connections=self.stores.connections,
+            deliveries=self.stores.deliveries,
             audit_log=self.stores.audit_log,
             deleting=self.deleting,
             elsewhere=self._outside.forget_elsewhere,

@@ -378,6 +378,9 @@ class DeliveryStore(Protocol):
     def send(self, subscription_id: str, event: Event, now: datetime) -> int | None:
         """Keeps `event` and its delivery; the sequence, null where the subscription is gone."""
 
+    def give_up(self, now: datetime, *, limit: int) -> int:
+        """Ends what waits for a disabled subscription, `limit` at most; how much it was."""
+
     def replay(self, sequence: int, now: datetime, *, connection_id: str | None = None) -> bool:
         """Sends a delivery again; false where there is none that has ended."""
 

@@ -16,6 +16,7 @@ from connector.domain.ports import (
     AuditStore,
     Clock,
     ConnectionStore,
+    DeliveryStore,
     HistoryStore,
     IdempotencyStore,
     JobStore,
@@ -76,6 +77,8 @@ class History:
 class Forgetting:
     """Deletes what was kept for `days`, and what nobody can ask for any more.
 
+    What is on its way to a receiver that was disabled before it came ends as a dead letter.
+
     `elsewhere` deletes what is older than a moment in tables that are not the connector's.
     """
 
@@ -86,6 +89,7 @@ class Forgetting:
     jobs: JobStore
     visits: VisitStore
     connections: ConnectionStore
+    deliveries: DeliveryStore
     audit_log: AuditStore
     deleting: Deleting
     elsewhere: Callable[[datetime], object]
@@ -96,6 +100,7 @@ class Forgetting:
         """One piece of what is too old, and of what is to go; how many looks and events it was."""
         now = self.clock.now()
         self.deleting.go_on(pieces=PIECES)
+        self.deliveries.give_up(now, limit=BATCH)
         self.visits.forget(now, limit=BATCH)
         self.connections.forget_idle(now - IDLE, now, limit=BATCH)
         audited_since = now - timedelta(days=max(self.days, LEAST_AUDIT_DAYS))

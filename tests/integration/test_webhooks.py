@@ -24,6 +24,7 @@ from connector.domain.errors import (
     UpstreamUnavailable,
     WebhookDisabled,
 )
+from connector.domain.jobs import NewRow
 from connector.domain.signatures import Signed
 from connector.domain.webhooks import Fired, Sent
 from schemas.fields import declared_fields
@@ -59,6 +60,27 @@ def fire(
     sent = Sent(Signed(lambda name: headers.get(name, ""), body), "", b"")
     admitted = watching.firing.admit(made["url"].rpartition("/")[2], sent)
     return watching.firing.run(admitted, [json.loads(body)])
+
+
+def test_result_that_comes_after_its_receiver_has_gone_is_a_dead_letter(
+    watching: Watching,
+) -> None:
+    """It was paid for: it is to be seen, and sent when it is replayed, rather than to wait for ever."""
+    made = make(watching, mode="forward", target_url=TARGET)
+    watching.receivers.answers[TARGET] = Outcome(410, "The receiver answered 410.")
+    (kept,) = watching.firing.store.listed(None)
+    mine, carrier = kept.webhook.connection_id, kept.webhook.subscription_id
+    fire(watching, made)
+    watching.jobs.start([NewRow("bo")], mine, max_age_seconds=0, callback_id=carrier)
+    assert len(watching.deliver()) == 1
+    assert watching.work() == 1
+    watching.forgetting.run()
+    dead = watching.hooks.on_their_way("dead", watching.caller())
+    assert sorted(row["attempts"] for row in dead) == [0, 1]
+    assert all("410" in row["last_error"] for row in dead)
+    watching.hooks.replay(int(dead[0]["id"]), watching.caller())
+    watching.clock.move(seconds=1)
+    assert len(watching.deliver()) == 1
 
 
 def spent(watching: Watching, made: dict[str, Any]) -> Any:

@@ -189,6 +189,15 @@ class Deliveries:
         with writing(self._engine) as session:
             return keep_event(session, subscription_id, event, to_ms(now), request_id=request_id())
 
+    def give_up(self, now: datetime, *, limit: int) -> int:
+        """Ends what waits for a subscription that was disabled before it came; how much it was."""
+        with writing(self._engine) as session:
+            at = to_ms(now)
+            stranded = session.execute(_STRANDED, {"now": at, "limit": limit}).scalars().all()
+            why = {"state": DEAD, "last_error": _REASON, "due_at": at, "updated_at": at}
+            session.execute(update(Delivery).where(Delivery.sequence.in_(stranded)).values(why))
+        return len(stranded)
+
     def replay(self, sequence: int, now: datetime, *, connection_id: str | None = None) -> bool:
         """Sends a delivery again, with the same id; false where there is none that has ended.
 
@@ -234,6 +243,20 @@ _WAITING: Final = (
     or_(Delivery.lease_until.is_(None), Delivery.lease_until <= _NOW),
     # A try is counted by its claim, so one that is repeated at once would count but once.
     or_(Delivery.claimed_at.is_(None), Delivery.claimed_at <= _A_SECOND_AGO),
+)
+
+
+# What is being tried is ended by its try.
+_STRANDED: Final = (
+    select(Delivery.sequence)
+    .join(Subscription, Subscription.id == Delivery.subscription_id)
+    .where(Delivery.state == PENDING, Subscription.state == DISABLED)
+    .where(func.coalesce(Delivery.lease_until, 0) <= _NOW)
+    .limit(bindparam("limit"))
+    .with_for_update(of=Delivery, skip_locked=True)
+)
+_REASON: Final = (
+    select(Subscription.reason).where(Subscription.id == Delivery.subscription_id).scalar_subquery()
 )
 
 
