@@ -13,7 +13,7 @@ from datetime import timedelta
 from types import ModuleType
 from typing import Any, Final
 
-from connector import bootstrap, watching
+from connector import observing, stores, watching
 from connector.adapters.profiles import ProfileClient
 from connector.adapters.store.lookups import KnownProfiles
 from connector.adapters.store.webhooks import Webhooks
@@ -139,13 +139,13 @@ MUTANTS: Final[Mapping[str, tuple[ModuleType, str, type[Any]]]] = {
     "ack-first": (watching, "Courier", AckFirst),
     "drop-event": (watching, "Watcher", DropEvents),
     "lose-row": (watching, "Batcher", LoseRows),
-    "forget-usage": (watching, "KnownProfiles", ForgetUsage),
-    "overspend": (watching, "KeptWebhooks", Overspend),
+    "forget-usage": (stores, "KnownProfiles", ForgetUsage),
+    "overspend": (stores, "Webhooks", Overspend),
     "do-again": (watching, "Idempotency", DoAgain),
-    "charge-twice": (bootstrap, "ProfileClient", PayTwice),
-    "leak-key-in-log": (bootstrap, "ProfileClient", LogKeys),
-    "leak-fds": (bootstrap, "ProfileClient", LeakFiles),
-    "leak-memory": (bootstrap, "ProfileClient", LeakMemory),
+    "charge-twice": (observing, "ProfileClient", PayTwice),
+    "leak-key-in-log": (observing, "ProfileClient", LogKeys),
+    "leak-fds": (observing, "ProfileClient", LeakFiles),
+    "leak-memory": (observing, "ProfileClient", LeakMemory),
     "fail": (watching, "History", Fail),
 }
 """Which part of the product is another, where it is put together."""
@@ -160,4 +160,6 @@ def install(fault: str) -> None:
     """Breaks this process, where there is a `fault`."""
     if fault in MUTANTS:
         module, name, mutant = MUTANTS[fault]
+        # The part may have been moved: nothing would be broken then, and nothing noticed.
+        assert mutant.__base__ is getattr(module, name)
         setattr(module, name, mutant)
