@@ -73,6 +73,7 @@ def serve(settings: Settings) -> None:
     """Migrate, then serve everything on one port until Ctrl-C or SIGTERM."""
     settings.check_live()
     databases.migrate_database(settings)
+    bootstrap.check_serving(settings)
     sys.exit(serve_until_stopped(settings, test_key=bootstrap.test_key(settings)))
 
 

@@ -31,7 +31,12 @@ from connector.facts import gather
 from connector.findings import Finding, findings
 from connector.log import start_log
 from connector.observing import answer_scrapes, client, measure_of, scrape, start_reports
-from connector.outside import check_a_key_opens, check_keys_open, real_outside
+from connector.outside import (
+    check_a_key_opens,
+    check_keys_open,
+    check_worker_starts,
+    real_outside,
+)
 from connector.services.account import describe_account
 from connector.services.handlers import BATCHES, LOOK_UPS, SUBSCRIPTIONS, USAGE, WEBHOOKS, Handlers
 from connector.services.history import BATCH
@@ -143,6 +148,15 @@ def make_worker(settings: Settings) -> Worker:
     if settings.worker_metrics_port and not metrics.shared:
         answer_scrapes(settings, settings.worker_metrics_port, metrics)
     return worker
+
+
+def check_serving(settings: Settings) -> None:
+    """Raises `SettingsError` where the worker would not start, and so end the web server beside it."""
+    engine = usable_database(settings)
+    try:
+        check_worker_starts(settings, engine)
+    finally:
+        engine.dispose()
 
 
 def tell_of_closed_keys(settings: Settings) -> None:

@@ -31,6 +31,10 @@ _CLOSED = (
     "The setting CONNECTOR_ENCRYPTION_KEYS is wrong: it doesn't open the API keys that are"
     " stored. Where none was set, the key is in the file beside the database that ends in .key."
 )
+_LOST = (
+    "Where that is lost for good, 'python -m connector connections' lists what is kept for each API key,"
+    " and 'python -m connector delete-connection ID' deletes it; whoever needs it connects again."
+)
 # A few pages are looked at, not hundreds.
 _PICTURES_AT_ONCE = 8
 
@@ -84,11 +88,20 @@ def check_a_key_opens(vault: Vault, sealed_keys: Sequence[str]) -> None:
 
     Where only some can, the log says so: the others may be lost, and their owners connect again.
     """
-    closed = [key for key in sealed_keys if not _opens(vault, key)]
-    if closed and len(closed) == len(sealed_keys):
-        raise SettingsError(_CLOSED)
-    if closed:
-        log.error("stored API keys can't be opened", extra={"keys": len(closed)})
+    if closed := _closed(vault, sealed_keys):
+        log.error("stored API keys can't be opened", extra={"keys": closed})
+
+
+def check_worker_starts(settings: Settings, engine: Engine) -> None:
+    """Raises `SettingsError` where none of the keys that are stored there can be opened."""
+    _closed(_vault(settings), Subscriptions(engine).sealed_keys())
+
+
+def _closed(vault: Vault, sealed_keys: Sequence[str]) -> int:
+    closed = sum(not _opens(vault, key) for key in sealed_keys)
+    if closed and closed == len(sealed_keys):
+        raise SettingsError(f"{_CLOSED} {_LOST}")
+    return closed
 
 
 def _opens(vault: Vault, sealed_key: str) -> bool:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 import requests
@@ -17,7 +18,10 @@ from connector.config import Settings
 from wire.shared_folder import VARIABLE, make_shared_folder
 
 POLL_SECONDS = 0.2
-PARTS = (["gunicorn", "app:app"], ["connector", "work"])
+# Named, as from another folder gunicorn would not find it, and serve with settings of its own: on every
+# interface, with a control socket in the home folder.
+_SERVED_BY = str(Path(__file__).parents[1] / "gunicorn.conf.py")
+PARTS = (["gunicorn", "--config", _SERVED_BY, "app:app"], ["connector", "work"])
 # A closed terminal ends it too, or its server would live on and hold the port.
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from connector.domain.idempotency import Effect, effect
 from connector.domain.trace import request_id
 
 API_KEY: Final = "api_key"
@@ -21,10 +22,11 @@ _WHO: ContextVar[str] = ContextVar("who", default=WORKER)
 
 @dataclass(frozen=True)
 class Acting:
-    """Who makes a change, and in which request."""
+    """Who makes a change, in which request, and whose `effect` it is."""
 
     who: str
     request_id: str | None = None
+    effect: Effect = field(default_factory=Effect, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,4 +48,4 @@ def acts(who: str) -> None:
 
 def acting() -> Acting:
     """Who acts in this thread. To be asked there: another may carry the change out."""
-    return Acting(_WHO.get(), request_id())
+    return Acting(_WHO.get(), request_id(), effect())

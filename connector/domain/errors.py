@@ -163,8 +163,8 @@ class Unavailable(Permanent):
     code = "unavailable"
     default = "The connector can't use its database just now."
     advice = (
-        "Try again in a minute; a look-up that was under way may have been charged. Whoever runs the"
-        " connector finds the reason at /readyz."
+        "Try again in a minute; a look-up that was under way may have been charged, and what was being"
+        " made may be there. Whoever runs the connector finds the reason at /readyz."
     )
 
 

@@ -9,22 +9,30 @@ from datetime import datetime, timedelta
 from typing import Final
 
 REMEMBERED: Final = timedelta(hours=24)
-_MAY_COST: Final[ContextVar[bool]] = ContextVar("may_cost", default=False)
+
+
+@dataclass(eq=False)
+class Effect:
+    """Whether a request may have `begun` to cost or change something, however it ends."""
+
+    begun: bool = False
+
+    def begins(self) -> None:
+        """From now on, to do the request again may cost or change the same twice."""
+        self.begun = True
+
+
+_EFFECT: Final[ContextVar[Effect | None]] = ContextVar("effect", default=None)
 
 
 def begins() -> None:
     """This thread begins a request, as it may have done others before."""
-    _MAY_COST.set(False)
+    _EFFECT.set(Effect())
 
 
-def may_cost() -> None:
-    """From now on what this thread does may cost something, however it ends."""
-    _MAY_COST.set(True)
-
-
-def may_have_cost() -> bool:
-    """Whether to do the request again may cost the same twice, where its answer doesn't say so."""
-    return _MAY_COST.get()
+def effect() -> Effect:
+    """That of what this thread does. To be asked there: another may carry it out."""
+    return _EFFECT.get() or Effect()
 
 
 @dataclass(frozen=True)

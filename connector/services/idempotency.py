@@ -1,7 +1,7 @@
 """Requests with an Idempotency-Key: done once, answered as often as they are sent.
 
-Remembered is what has been done, or may have been paid for. What failed without cost is forgotten at
-once, so that the same key tries again.
+Remembered is what has been done, or may have been paid for or changed something. What failed without
+that is forgotten at once, so that the same key tries again.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import Any, Final
 from connector.domain.answers import Result
 from connector.domain.callers import Caller
 from connector.domain.errors import InvalidInput, NotFound
-from connector.domain.idempotency import may_cost
+from connector.domain.idempotency import effect
 from connector.domain.jobs import (
     CALLBACK,
     CANCEL,
@@ -141,7 +141,7 @@ class Jobs:
             callback_id=callback_id,
             lease=lease,
         )
-        may_cost()
+        effect().begins()
         if lease is None:
             self.wakeups.send("row", self.store.due_of(job_id, limit=MAX_AT_ONCE))
         return Started(job_id, secret, tasks)

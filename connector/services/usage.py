@@ -13,7 +13,7 @@ from typing import Any, Final
 from connector.domain.answers import CREDITS_PER_LOOKUP, RateLimit, Result
 from connector.domain.callers import Caller
 from connector.domain.errors import MAYBE_CHARGED, BudgetExceeded, ConnectorError, InvalidInput
-from connector.domain.idempotency import may_cost
+from connector.domain.idempotency import effect
 from connector.domain.platforms import PLATFORMS
 from connector.domain.ports import Clock, Profiles, UsageStore
 from connector.domain.usage import PAID, SAVED, Asked, Spent, day_of, spent_on
@@ -53,7 +53,7 @@ class Meter:
     def paying(self, asked: Asked) -> Iterator[None]:
         """Around a call of the upstream: within the day's budget, and its failures counted."""
         self._begin(asked)
-        may_cost()
+        effect().begins()
         try:
             yield
         except ConnectorError as error:

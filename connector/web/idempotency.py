@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from flask import Blueprint, Response, g, request
 
 from connector.domain.callers import connection_of
-from connector.domain.idempotency import Attempt, Claim, Replayed, begins, may_have_cost
+from connector.domain.idempotency import Attempt, Claim, Replayed, begins, effect
 from connector.web.inputs import api_key_of
 
 log = logging.getLogger(__name__)
@@ -82,9 +82,9 @@ def remember_answers(routes: Blueprint, idempotency: Idempotency) -> None:
 def _is_done(response: Response) -> bool:
     """Whether sending it again could do, or cost, the same twice."""
     status = response.status_code
-    # A fault and an outage are told alike, before the upstream is asked and after it was paid.
+    # A fault and an outage are told alike, before anything is done and after it was paid or made.
     if status in (500, 503):
-        return may_have_cost()
+        return effect().begun
     said: Any = response.get_json(silent=True) if status > 500 else None
     maybe_charged = isinstance(said, dict) and said.get("retryable") is False
     return status < 300 or maybe_charged

@@ -43,9 +43,15 @@ def test_compose_runs_what_the_procfile_runs() -> None:
     assert SERVICES["worker"]["deploy"]["replicas"] == 2
 
 
-@pytest.mark.parametrize("command", [procfile()["web"].split()[1:], PARTS[0][1:]], ids=" ".join)
-def test_every_number_of_the_web_server_is_a_setting(tmp_path: Path, command: list[str]) -> None:
-    """However it is started: as the Procfile does, or `make run`."""
+@pytest.mark.parametrize(
+    ("command", "elsewhere"),
+    [(procfile()["web"].split()[1:], False), (PARTS[0][1:], True)],
+    ids=["Procfile", "serve"],
+)
+def test_every_number_of_the_web_server_is_a_setting(
+    tmp_path: Path, command: list[str], *, elsewhere: bool
+) -> None:
+    """However it is started: as the Procfile does, or by `serve`, which may be called in any folder."""
     given = {
         "WEB_WORKERS": ("workers", "3"),
         "WEB_WORKER_CLASS": ("worker_class", "gevent"),
@@ -58,9 +64,10 @@ def test_every_number_of_the_web_server_is_a_setting(tmp_path: Path, command: li
     assert {name for name, _, _ in documented() if name.startswith("WEB_")} == set(given)
     result = subprocess.run(
         [sys.executable, "-m", "gunicorn", "--print-config", *command],
-        cwd=ROOT,
+        cwd=tmp_path if elsewhere else ROOT,
         env=clean_environment(
             DATABASE_URL=f"sqlite:///{tmp_path}/connector.db",
+            PYTHONPATH=str(ROOT),
             **{variable: value for variable, (_, value) in given.items()},
         ),
         capture_output=True,
@@ -71,6 +78,7 @@ def test_every_number_of_the_web_server_is_a_setting(tmp_path: Path, command: li
     assert printed["worker_class"] == "connector.web.gevent_worker.DiscreetGeventWorker"
     numbers = {name: value for name, value in given.values() if value.isdigit()}
     assert {name: printed[name] for name in numbers} == numbers
+    assert printed["control_socket_disable"] == "True"
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -23,7 +23,15 @@ from connector.databases import migrate
 from connector.findings import Level
 from connector.outside import check_a_key_opens
 from tests.redis import Redis
-from tests.running import ROOT, clean_environment, fake_upstream, reply, running_server, until
+from tests.running import (
+    ROOT,
+    clean_environment,
+    fake_upstream,
+    free_port,
+    reply,
+    running_server,
+    until,
+)
 from wire.database import open_engine, writing
 
 KEY = new_encryption_key()
@@ -93,6 +101,10 @@ def test_wrong_keys_keep_a_worker_from_starting_and_are_told_by_a_web_server(
         refused = run("work", DATABASE_URL=url, **other)
     assert refused.returncode == 1
     assert refused.stderr.startswith("Error: The setting CONNECTOR_ENCRYPTION_KEYS is wrong")
+    assert "delete-connection" in refused.stderr
+    # Both at once are not begun: the end of one is that of the other.
+    both = run("serve", DATABASE_URL=url, PORT=str(free_port()), **other)
+    assert (both.returncode, both.stdout, both.stderr) == (1, "", refused.stderr)
 
 
 def test_keys_that_are_lost_do_not_keep_a_worker_from_the_others(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 import pytest
 from sqlalchemy import Engine, event, text
@@ -11,6 +12,7 @@ from werkzeug.test import Client, TestResponse
 
 from connector import bootstrap
 from connector.adapters.crypto import new_encryption_key
+from connector.adapters.store.audit import AuditLog
 from connector.databases import migrate
 from connector.web.console.session import VISIT
 from profile_api.keys import TEST_KEY
@@ -75,26 +77,37 @@ def test_statement_that_is_wrong_is_still_a_fault(
     assert looked_up(client) == (500, "internal_error")
 
 
-class Outage:
-    """Statements on `tables` fail: at once, or as soon as the endpoint has charged; until it is over."""
+CHARGED = "INSERT INTO api_requests"
+CHANGED = "INSERT INTO audit_log"
 
-    def __init__(self, engine: Engine, *tables: str, at_once: bool = False) -> None:
+
+class Outage:
+    """Statements on `tables` fail: at once, or as soon as one that is `after`; until it is over."""
+
+    def __init__(
+        self, engine: Engine, *tables: str, at_once: bool = False, after: str = CHARGED
+    ) -> None:
         self.tables = tables
         self.begun = at_once
+        self.after = after
         event.listen(engine, "before_cursor_execute", self.before)
 
     def before(self, _connection: object, _cursor: object, statement: str, *_: object) -> None:
         if self.begun and any(table in statement for table in self.tables):
             raise OperationalError(statement, {}, Exception("The database is gone."))
-        self.begun = self.begun or "INSERT INTO api_requests" in statement
+        self.begun = self.begun or self.after in statement
 
     def over(self) -> None:
         self.tables = ()
 
 
 def post(client: Client, path: str, **body: object) -> TestResponse:
-    headers = {"X-API-Key": TEST_KEY, "Idempotency-Key": "row-1"}
-    return client.post(f"/zapier/{path}", json={"max_age_seconds": 0, **body}, headers=headers)
+    return send(client, path, {"max_age_seconds": 0, **body}, "row-1")
+
+
+def send(client: Client, path: str, body: Mapping[str, object], key: str) -> TestResponse:
+    headers = {"X-API-Key": TEST_KEY, "Idempotency-Key": key}
+    return client.post(f"/zapier/{path}", json=body, headers=headers)
 
 
 def credits_left(engine: Engine, client: Client) -> int:
@@ -156,3 +169,48 @@ def test_outage_after_it_was_paid_is_answered_again(
     again = post(client, "actions/get_profiles", handles=["stoolpresidente"])
     assert (again.status_code, again.headers["Idempotent-Replayed"]) == (503, "true")
     assert before - credits_left(engine, client) == 2
+
+
+def hook(handle: str) -> dict[str, object]:
+    return {"trigger": "new_video", "target_url": "https://example.com/r", "handles": [handle]}
+
+
+def changes(engine: Engine) -> list[str]:
+    """Newest first."""
+    lines = AuditLog(engine).lines(since=None, connection_id=None, limit=100)
+    return [line.what for line in lines]
+
+
+def test_outage_after_something_was_made_does_not_make_it_twice(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every event would be sent twice, and a second new secret drops the one that receivers have."""
+    client = product(engine, monkeypatch)
+    hook_id = send(client, "hooks", hook("stoolpresidente"), "1").json["id"]
+    webhook_id = send(client, "webhooks", {}, "2").json["id"]
+    asked = {
+        "hooks": hook("khaby.lame"),
+        "webhooks": {},
+        f"hooks/{hook_id}/rotate": {},
+        f"webhooks/{webhook_id}/rotate": {},
+    }
+    for path, body in asked.items():
+        outage = Outage(engine, "SELECT", after=CHANGED)
+        known = changes(engine)
+        assert send(client, path, body, path).status_code == 503
+        outage.over()
+        again = send(client, path, body, path)
+        assert (again.status_code, again.headers["Idempotent-Replayed"]) == (503, "true")
+        assert len(changes(engine)) == len(known) + 1
+
+
+def test_outage_before_something_is_made_frees_the_key(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where its line in the audit log is written, and dropped with the rest."""
+    client = product(engine, monkeypatch)
+    outage = Outage(engine, "INSERT INTO subscribed_watches", at_once=True)
+    assert send(client, "hooks", hook("stoolpresidente"), "1").status_code == 503
+    outage.over()
+    assert send(client, "hooks", hook("stoolpresidente"), "1").status_code == 201
+    assert changes(engine) == ["subscription.created", "key.kept"]

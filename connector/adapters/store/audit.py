@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection as Session
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, event, insert, select
 
 from connector.adapters.store.pieces import delete_piece
 from connector.adapters.store.tables import AuditLine
@@ -15,6 +15,8 @@ from connector.domain.acting import Acting, Line
 from wire.database import reading
 
 _LINE: Final = insert(AuditLine)
+# On the way to what is asked for; done again, it changes nothing.
+_KEY_KEPT: Final = "key.kept"
 
 
 def audited(
@@ -26,7 +28,7 @@ def audited(
     connection_id: str | None,
     object_id: str | None,
 ) -> None:
-    """Says that `by` did `what`, as part of the transaction that does it."""
+    """Says that `by` did `what`, as part of the transaction with which it takes effect."""
     line = {
         "at": to_ms(now),
         "who": by.who,
@@ -36,6 +38,9 @@ def audited(
         "request_id": by.request_id,
     }
     session.execute(_LINE, line)
+    if what != _KEY_KEPT:
+        # Just before: a commit that fails may have been carried out all the same.
+        event.listen(session, "commit", lambda _: by.effect.begins())
 
 
 class AuditLog:
