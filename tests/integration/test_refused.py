@@ -131,6 +131,18 @@ def test_looks_of_several_processes_make_a_key_good_without_a_deadlock(
         assert processes[0].look() == 0
 
 
+def test_refusal_that_comes_late_puts_nothing_off(watching: Watching) -> None:
+    """Its claim has ended, and another has looked since, with a key that is good."""
+    subscribe(watching, *HANDLES)
+    late = claim_one(watching)
+    watching.clock.move(minutes=2)
+    assert watching.look() == len(HANDLES)
+    watching.profiles.bad_keys["sk_a"] = InvalidApiKey(REFUSED)
+    watching.clock.move(minutes=2)
+    watching.watcher.look(late)
+    assert problems(watching) == []
+
+
 def test_one_refusal_counts_from_the_beginning(watching: Watching) -> None:
     """Whatever else went wrong before."""
     subscribe(watching, "ada")

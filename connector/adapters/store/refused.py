@@ -32,8 +32,12 @@ REFUSED: Final[ColumnElement[bool]] = and_(
 def refuse(
     together: Together, watch: ClaimedWatch, *, until: datetime, attempt: int, problem: str
 ) -> None:
-    """Gives the claim back, and puts off all that is watched with its key, saying why."""
+    """Gives the claim back, and puts off all that is watched with its key, saying why.
+
+    Nothing where the claim was lost.
+    """
     told = {
+        "of": watch.id,
         "key": watch.connection_id,
         "token": watch.token,
         "until": to_ms(until),
@@ -45,6 +49,8 @@ def refuse(
         # First: in this order nobody waits for another who waits.
         session.execute(_WHY, told)
         session.execute(_LOCKED, told)
+        if session.execute(_HELD, told).first() is None:
+            return  # somebody else has looked since, and knows better
         session.execute(_PUT_OFF, told)
         session.execute(_SAY_WHY, told)
 
@@ -76,6 +82,9 @@ _THIS: Final = (Connection.id == bindparam("key"), Connection.ending_at.is_(None
 _NEXT: Final = Watch.seen_at + 1000 * Watch.interval_seconds
 # In the order in which workers take them too.
 _LOCKED: Final = select(Watch.id).where(_MINE).order_by(Watch.handle).with_for_update()
+_HELD: Final = select(Watch.id).where(
+    Watch.id == bindparam("of"), Watch.claim_token == bindparam("token")
+)
 # Those who only add what belongs to the connection don't wait for it.
 _WHY: Final = select(Connection.problem).where(*_THIS).with_for_update(key_share=True)
 _SAY_WHY: Final = update(Connection).where(*_THIS).values(problem=bindparam("why"))
