@@ -64,7 +64,8 @@ def tracebacks(paths: Iterable[Path]) -> list[str]:
         with path.open(errors="replace") as lines:
             for line in lines:
                 if _TRACEBACK in line and line.startswith("{"):
-                    found.append(line.strip()[-200:])
+                    # Not read as JSON: a kill may have cut it off.
+                    found.append(line.rstrip('"}\n').rpartition("\\n")[2][:200])
                 elif _TRACEBACK in line:
                     inside = True
                 elif inside and line.strip() and not line.startswith((" ", "\t")):
