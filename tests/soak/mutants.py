@@ -5,8 +5,8 @@ Each puts a subclass in the place of one of the product's parts, where these are
 
 from __future__ import annotations
 
-import logging
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -32,8 +32,6 @@ from connector.services.history import History
 from connector.services.idempotency import Idempotency
 from connector.services.watching import Watcher
 from connector.services.working import Worker
-
-log = logging.getLogger(__name__)
 
 
 class AckFirst(Courier):
@@ -97,10 +95,10 @@ class PayTwice(ProfileClient):
 
 
 class LogKeys(ProfileClient):
-    """Writes down who asks."""
+    """Writes down who asks, past the log: that would mask it."""
 
     def call(self, body: Mapping[str, Any], *, api_key: str, deadline: Deadline) -> Answer:
-        log.info("asked with %s", api_key)
+        print(f"asked with {api_key}", file=sys.stderr)
         return super().call(body, api_key=api_key, deadline=deadline)
 
 
