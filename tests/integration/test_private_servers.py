@@ -54,7 +54,7 @@ def test_reused_database_is_found_without_rows_and_as_it_was_made(postgres: Post
     for _ in range(2):
         with reused.database() as url:
             held = connected(url)
-            assert held.execute("SELECT count(*) FROM owned").fetchone() == (0,)
+            assert held.execute("SELECT pg_relation_size('owned')").fetchone() == (0,)
             assert held.execute("SELECT number FROM its_version").fetchone() == (1,)
             made_row = held.execute("INSERT INTO owners DEFAULT VALUES RETURNING id").fetchone()
             assert made_row == (1,)
