@@ -15,8 +15,6 @@ from connector.domain.acting import Acting, Line
 from wire.database import reading
 
 _LINE: Final = insert(AuditLine)
-# On the way to what is asked for; done again, it changes nothing.
-_KEY_KEPT: Final = "key.kept"
 
 
 def audited(
@@ -38,9 +36,8 @@ def audited(
         "request_id": by.request_id,
     }
     session.execute(_LINE, line)
-    if what != _KEY_KEPT:
-        # Just before: a commit that fails may have been carried out all the same.
-        event.listen(session, "commit", lambda _: by.effect.begins())
+    # Just before: a commit that fails may have been carried out all the same.
+    event.listen(session, "commit", lambda _: by.effect.begins())
 
 
 class AuditLog:

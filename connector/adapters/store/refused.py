@@ -37,7 +37,6 @@ def refuse(
     Nothing where the claim was lost.
     """
     told = {
-        "of": watch.id,
         "key": watch.connection_id,
         "token": watch.token,
         "until": to_ms(until),
@@ -48,8 +47,8 @@ def refuse(
     def put_off(session: Session) -> None:
         # First: in this order nobody waits for another who waits.
         session.execute(_WHY, told)
-        session.execute(_LOCKED, told)
-        if session.execute(_HELD, told).first() is None:
+        held = {row.id: row.claim_token for row in session.execute(_LOCKED, told)}
+        if held.get(watch.id) != watch.token:
             return  # somebody else has looked since, and knows better
         session.execute(_PUT_OFF, told)
         session.execute(_SAY_WHY, told)
@@ -81,9 +80,8 @@ _MINE: Final = Watch.connection_id == bindparam("key")
 _THIS: Final = (Connection.id == bindparam("key"), Connection.ending_at.is_(None))
 _NEXT: Final = Watch.seen_at + 1000 * Watch.interval_seconds
 # In the order in which workers take them too.
-_LOCKED: Final = select(Watch.id).where(_MINE).order_by(Watch.handle).with_for_update()
-_HELD: Final = select(Watch.id).where(
-    Watch.id == bindparam("of"), Watch.claim_token == bindparam("token")
+_LOCKED: Final = (
+    select(Watch.id, Watch.claim_token).where(_MINE).order_by(Watch.handle).with_for_update()
 )
 # Those who only add what belongs to the connection don't wait for it.
 _WHY: Final = select(Connection.problem).where(*_THIS).with_for_update(key_share=True)

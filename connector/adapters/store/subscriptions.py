@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from connector.adapters.store.tables import Subscription as Row
 from connector.adapters.store.time import from_ms, to_ms
 from connector.domain.acting import Acting, acting
 from connector.domain.errors import BeingDeleted
+from connector.domain.idempotency import Effect
 from connector.domain.jobs import CALLBACK
 from connector.domain.subscriptions import ACTIVE, Subscription, Terms
 from connector.domain.targets import paced_host
@@ -46,7 +48,9 @@ class Subscriptions:
                 return
             made = {"id": connection_id, "created_at": to_ms(now), **values}
             if is_new(session, insert(Connection).values(made)):
-                _audited(session, acting(), "key.kept", now, connection_id, connection_id)
+                # On the way to what is asked for: done again, it changes nothing.
+                by = replace(acting(), effect=Effect())
+                _audited(session, by, "key.kept", now, connection_id, connection_id)
             elif session.execute(known).rowcount == 0:
                 raise BeingDeleted
 
