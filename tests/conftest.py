@@ -10,12 +10,10 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import Engine
 
-from connector.databases import migrate
 from tests.postgres import Postgres, Reused, running_postgres
 from tests.redis import Redis, running_redis
 from tests.running import FakeUpstream, Server, fake_upstream, running_server
-from tests.watched import Watching
-from wire.database import open_engine
+from tests.watched import Watching, database
 
 # A slow machine is no failure: examples are bounded by their number.
 settings.register_profile("patient", deadline=None)
@@ -132,25 +130,22 @@ def migrated_database(postgres: Postgres) -> Iterator[Reused]:
 
 
 def _migrate(url: str) -> None:
-    engine = open_engine(url)
-    migrate(engine)
-    engine.dispose()
+    with database(url, new=True):
+        pass
 
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
     """An engine for a migrated database, ended with the test."""
-    engine = open_engine(database_url)
-    yield engine
-    engine.dispose()
+    with database(database_url) as engine:
+        yield engine
 
 
 @pytest.fixture
 def new_engine(new_database_url: str) -> Iterator[Engine]:
     """The same for one in which there is no table."""
-    engine = open_engine(new_database_url)
-    yield engine
-    engine.dispose()
+    with database(new_database_url) as engine:
+        yield engine
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ import connector.watching as assembly
 from connector.adapters.metrics import Metrics
 from connector.adapters.wakeups import NoWakeups
 from connector.config import Settings
+from connector.databases import migrate
 from connector.domain.answers import Answer, Page, RateLimit
 from connector.domain.callers import Caller
 from connector.domain.deadlines import Deadline
@@ -24,6 +26,7 @@ from connector.domain.platforms import PLATFORMS
 from connector.domain.ports import Due
 from connector.domain.trace import request_id
 from connector.outside import Outside
+from wire.database import open_engine
 
 Payload = dict[str, Any]
 WHOLE_PAGE = Page(100)
@@ -211,6 +214,18 @@ class Watching(assembly.Watching):
             trigger, {"handles": list(handles), **inputs}, self.caller(api_key), page
         )
         return rows
+
+
+@contextmanager
+def database(url: str, *, new: bool = False) -> Iterator[Engine]:
+    """An engine for a database, migrated where it is `new`; ended with the block."""
+    engine = open_engine(url)
+    try:
+        if new:
+            migrate(engine)
+        yield engine
+    finally:
+        engine.dispose()
 
 
 MISSING_HANDLE = b'{"error": "\'handle\' parameter is required and must be a non-empty string."}'

@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 import requests
 
-from connector.databases import migrate
 from tests.running import NODE, ROOT, Server, clean_environment
-from wire.database import open_engine
+from tests.watched import database
 
 GUIDE = (ROOT / "docs" / "webhooks.md").read_text("utf-8")
 LINES = re.findall(r"```sh\n(.*?)```", GUIDE, re.S)
@@ -103,9 +102,8 @@ def test_command_of_the_guide_makes_one(tmp_path: Path) -> None:
     """With the key from the environment; what it prints is what the address begins with."""
     (lines,) = [line for line in LINES if "connector webhooks create" in line]
     url = f"sqlite:///{tmp_path}/c.db"
-    engine = open_engine(url)
-    migrate(engine)
-    engine.dispose()
+    with database(url, new=True):
+        pass
     printed = subprocess.check_output(
         ["sh", "-ec", lines.splitlines()[0]],
         cwd=ROOT,

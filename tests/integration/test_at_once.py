@@ -118,9 +118,7 @@ def test_numbers_may_pass_32_bits(store: Store) -> None:
     assert store.top_up(2**63 - 1, 1, now=NOW) is None
 
 
-def test_day_that_two_processes_begin_at_once_is_not_spent(
-    migrated_database: Reused,
-) -> None:
+def test_day_that_two_processes_begin_at_once_is_not_spent(migrated_database: Reused) -> None:
     """One found no budget of the day; before it looks again, the other has made it."""
     with migrated_database.database() as url:
         mine, theirs = open_engine(url), open_engine(url)

@@ -28,10 +28,9 @@ from connector.domain.webhooks import Call, Sent
 from connector.services.calls import DOOR_A_MINUTE
 from schemas import webhooks as schemas
 from schemas.fields import declared_fields
-from tests.integration.test_delivering import database
 from tests.integration.test_history import Remembering
 from tests.integration.test_webhooks import TARGET, fire, make
-from tests.watched import ToldProfiles, Watching, profile
+from tests.watched import ToldProfiles, Watching, database, profile
 from wire.database import writing
 
 

@@ -32,7 +32,8 @@ from tests.running import (
     running_server,
     until,
 )
-from wire.database import open_engine, writing
+from tests.watched import database
+from wire.database import writing
 
 KEY = new_encryption_key()
 
@@ -90,10 +91,8 @@ def test_wrong_keys_keep_a_worker_from_starting_and_are_told_by_a_web_server(
     tmp_path: Path,
 ) -> None:
     """It would look with none of them; callers of the web server bring theirs."""
-    engine = open_engine(f"sqlite:///{tmp_path}/connector.db")
-    migrate(engine)
-    keep_key(engine, FernetVault([KEY]).seal("sk_x"))
-    engine.dispose()
+    with database(f"sqlite:///{tmp_path}/connector.db", new=True) as engine:
+        keep_key(engine, FernetVault([KEY]).seal("sk_x"))
     with running_server(tmp_path) as server:
         until(lambda: "CONNECTOR_ENCRYPTION_KEYS is wrong" in server.log.read_text("utf-8"))
         other = {"CONNECTOR_ENCRYPTION_KEYS": new_encryption_key()}
@@ -127,10 +126,8 @@ def test_keys_that_are_lost_do_not_keep_a_worker_from_the_others(
 def test_file_that_holds_no_keys_is_told(tmp_path: Path, held: str) -> None:
     """As somebody may have left it who replaces a key by hand."""
     address = f"sqlite:///{tmp_path}/c.db"
-    engine = open_engine(address)
-    migrate(engine)
-    keep_key(engine, "sealed")
-    engine.dispose()
+    with database(address, new=True) as engine:
+        keep_key(engine, "sealed")
     (tmp_path / "c.db.key").write_text(held, "utf-8")
     (sentence,) = said(Settings.from_env({"DATABASE_URL": address}))
     assert sentence.startswith(f"{tmp_path}/c.db.key must hold keys")
@@ -218,9 +215,8 @@ def test_warnings_alone_end_well_and_nothing_is_written(tmp_path: Path) -> None:
     (missing,) = said(settings(url))
     assert missing.startswith(f"There is no file {tmp_path}/c.db ")
     assert list(tmp_path.iterdir()) == []
-    engine = open_engine(url)
-    migrate(engine)
-    engine.dispose()
+    with database(url, new=True):
+        pass
     result = run(DATABASE_URL=url, WEB_THREDS="3")
     assert (result.returncode, result.stdout.split("\n")[0]) == (0, "Warnings")
     assert "did you mean WEB_THREADS?" in result.stdout

@@ -16,17 +16,16 @@ from connector.adapters.crypto import FernetVault, new_encryption_key
 from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
 from connector.adapters.store.migrate import VERSION_TABLE
 from connector.adapters.store.tables import Base as ConnectorBase
-from connector.databases import migrate
 from profile_api.migrate import MIGRATIONS as ENDPOINT_TABLES
 from profile_api.store import Store
 from profile_api.tables import Base as EndpointBase
 from schemas.webhooks import WebhookInput
 from tests.integration.test_commands import run
-from tests.integration.test_delivering import FAILED, A, database, post_video, subscribe
+from tests.integration.test_delivering import FAILED, A, post_video, subscribe
 from tests.integration.test_webhooks import fire
 from tests.postgres import Postgres
 from tests.running import ROOT, clean_environment
-from tests.watched import Watching, profile
+from tests.watched import Watching, database, profile
 from wire.database import writing
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -36,8 +35,7 @@ KEY = new_encryption_key()
 @pytest.fixture
 def old(tmp_path: Path) -> Iterator[Watching]:
     """A subscription with events, of which the newest are deleted, and an API key of the endpoint."""
-    with database(f"sqlite:///{tmp_path}/old.db") as engine:
-        migrate(engine)
+    with database(f"sqlite:///{tmp_path}/old.db", new=True) as engine:
         watching = seal(Watching(engine))
         Store(engine).create_key("sk_x", name="Ada 🎈", credits=7, now=NOW)
         subscribe(watching)

@@ -30,11 +30,11 @@ from connector.domain.subscriptions import Terms
 from connector.domain.webhooks import CARRIER, Webhook
 from connector.services.subscribing import terms_of
 from schemas.webhooks import WebhookInput
-from tests.integration.test_delivering import A, database, post_video, subscribe
+from tests.integration.test_delivering import A, post_video, subscribe
 from tests.integration.test_webhooks import fire
 from tests.postgres import Reused
 from tests.running import until
-from tests.watched import LEASE, Watching, profile
+from tests.watched import LEASE, Watching, database, profile
 from wire.database import reading, writing
 
 NOW = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
@@ -24,18 +22,11 @@ from schemas.events import EventRow
 from schemas.fields import declared_fields
 from schemas.hooks import Hook
 from tests.postgres import Reused
-from tests.watched import Sent, Watching, profile
-from wire.database import open_engine, writing
+from tests.watched import Sent, Watching, database, profile
+from wire.database import writing
 
 A, B = "https://a.example.com/hook", "https://b.example.com/hook"
 FAILED = Outcome(500, "The receiver answered 500.")
-
-
-@contextmanager
-def database(url: str) -> Iterator[Engine]:
-    engine = open_engine(url)
-    yield engine
-    engine.dispose()
 
 
 def subscribe(

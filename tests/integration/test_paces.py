@@ -18,9 +18,9 @@ from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.tables import Subscription
 from connector.adapters.store.time import to_ms
 from connector.domain.subscriptions import Terms
-from tests.integration.test_delivering import FAILED, database, listed, post_video, subscribe
+from tests.integration.test_delivering import FAILED, listed, post_video, subscribe
 from tests.postgres import Reused
-from tests.watched import Watching
+from tests.watched import Watching, database
 from wire.database import open_engine, reading, writing
 
 ZAPIER = "hooks.zapier.com"

@@ -14,9 +14,8 @@ from connector.adapters.store.standing import Standing
 from connector.domain.errors import InvalidApiKey, Unreadable, UpstreamUnavailable
 from connector.domain.subscriptions import ClaimedWatch
 from connector.services.account import describe_account
-from tests.integration.test_delivering import database
 from tests.postgres import Reused
-from tests.watched import LEASE, OpenVault, Watching, profile
+from tests.watched import LEASE, OpenVault, Watching, database, profile
 
 REFUSED = "The key was refused."
 HANDLES = ("ada", "bo", "cy")

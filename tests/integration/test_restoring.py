@@ -20,15 +20,14 @@ from connector.__main__ import cli
 from connector.adapters.crypto import new_encryption_key
 from connector.adapters.store.migrate import MIGRATIONS as CONNECTOR_TABLES
 from connector.adapters.store.tables import Base as ConnectorBase
-from connector.databases import migrate
 from profile_api.tables import Base as EndpointBase
 from tests.children import binary
 from tests.integration.test_copying import KEY, rows_of, seal
-from tests.integration.test_delivering import database, post_video, subscribe
+from tests.integration.test_delivering import post_video, subscribe
 from tests.integration.test_migrating import fill
 from tests.postgres import Postgres
 from tests.running import ROOT, clean_environment
-from tests.watched import Watching
+from tests.watched import Watching, database
 from wire.whole_files import copy_whole
 
 # Dies when so much of the copy into the live database is done.
@@ -49,8 +48,7 @@ with alone_with(Path(sys.argv[2])) as target, closing(sqlite3.connect(sys.argv[1
 @pytest.fixture
 def backup(tmp_path: Path) -> Path:
     """A file with a subscription, whose key is sealed with `KEY`."""
-    with database(f"sqlite:///{tmp_path}/source.db") as engine:
-        migrate(engine)
+    with database(f"sqlite:///{tmp_path}/source.db", new=True) as engine:
         watching = seal(Watching(engine))
         subscribe(watching)
         post_video(watching, videos=4)
@@ -243,8 +241,7 @@ def test_postgresql_lines_work_as_they_are_printed(tmp_path: Path, postgres: Pos
         )
 
     with postgres.database() as url, postgres.database() as new_url:
-        with database(url) as engine:
-            migrate(engine)
+        with database(url, new=True) as engine:
             for base in (EndpointBase, ConnectorBase):
                 fill(engine, base.metadata.sorted_tables)
             before = rows_of(engine)

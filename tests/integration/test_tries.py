@@ -15,9 +15,9 @@ from connector.domain.errors import InvalidApiKey, NotFound
 from schemas.fields import declared_fields
 from schemas.hooks import Attempt as AttemptMade
 from schemas.hooks import Delivery, DeliveryRow, Hook
-from tests.integration.test_delivering import A, B, database, listed, post_video, subscribe
+from tests.integration.test_delivering import A, B, listed, post_video, subscribe
 from tests.integration.test_history import Remembering
-from tests.watched import Watching
+from tests.watched import Watching, database
 
 ANSWERED = Outcome(500, "The receiver answered 500.", answer='{"token": "abc", "why": "full"}')
 

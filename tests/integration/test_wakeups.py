@@ -19,10 +19,10 @@ from connector.adapters.store.deliveries import MAX_AT_ONCE
 from connector.domain.deliveries import ClaimedDelivery, Outcome
 from connector.domain.ports import Due
 from tests.children import binary, child, private_folder
-from tests.integration.test_delivering import A, database, post_video, subscribe
+from tests.integration.test_delivering import A, post_video, subscribe
 from tests.redis import Redis
 from tests.running import ROOT, clean_environment, free_port
-from tests.watched import LEASE, Watching, profile, until_told
+from tests.watched import LEASE, Watching, database, profile, until_told
 
 
 def claim_one(watching: Watching, sequence: int) -> ClaimedDelivery | None:

@@ -30,8 +30,7 @@ from connector.domain.webhooks import Fired, Sent
 from schemas.fields import declared_fields
 from schemas.profile import ProfileRow
 from schemas.webhooks import RotateInput, WebhookInput
-from tests.integration.test_delivering import database
-from tests.watched import LEASE, Watching, profile
+from tests.watched import LEASE, Watching, database, profile
 
 TARGET = "https://hooks.example.com/in"
 

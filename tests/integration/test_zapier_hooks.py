@@ -11,16 +11,14 @@ from typing import Any
 import pytest
 import requests
 
-from connector.databases import migrate
 from connector.domain.errors import ProfileNotFound
 from schemas.catalog import CATALOG
 from schemas.fields import declared_fields
 from schemas.hooks import Hook
 from tests.running import NODE, ROOT, FakeUpstream, Server, clean_environment, reply
-from tests.watched import MISSING_HANDLE, Watching, profile
+from tests.watched import MISSING_HANDLE, Watching, database, profile
 from tests.zapier.checks import lint_hook_payload, lint_live
 from tests.zapier.engine import PACKAGE, Engine, ZapierError, running_engine
-from wire.database import open_engine
 
 DEFINITION: dict[str, Any] = json.loads((PACKAGE / "definition.json").read_text("utf-8"))
 TARGET = "https://hooks.zapier.com/hooks/standard/1/2/"
@@ -179,10 +177,8 @@ def test_steps_that_watch_and_stop_cost_nothing(engine: Engine, server: Server) 
 
 @pytest.fixture
 def watching(tmp_path: Path) -> Iterator[Watching]:
-    engine = open_engine(f"sqlite:///{tmp_path}/connector.db")
-    migrate(engine)
-    yield Watching(engine)
-    engine.dispose()
+    with database(f"sqlite:///{tmp_path}/connector.db", new=True) as engine:
+        yield Watching(engine)
 
 
 def delivered(watching: Watching, trigger: str) -> dict[str, Any]:
