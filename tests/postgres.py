@@ -84,14 +84,10 @@ class Reused:
     def database(self) -> Iterator[str]:
         """Its address; nobody else may be given it until the block ends."""
         url, shape = self._made = self._made or self._make()
-        yield url
-        if self._shape(url) != shape:
-            self.close()
-            return
-        with self._server.connect(_name(url)) as connection:
-            connection.execute(_EMPTY)
-            # Rows come in the order of a new database again, where a query names none.
-            connection.execute("VACUUM (INDEX_CLEANUP ON, TRUNCATE ON)")
+        try:
+            yield url
+        finally:
+            self._empty(url, shape)
 
     def close(self) -> None:
         self._until.close()
@@ -101,6 +97,15 @@ class Reused:
         url = self._until.enter_context(self._server.database())
         self._prepare(url)
         return url, self._shape(url)
+
+    def _empty(self, url: str, shape: str) -> None:
+        if self._shape(url) != shape:
+            self.close()
+            return
+        with self._server.connect(_name(url)) as connection:
+            connection.execute(_EMPTY)
+            # Rows come in the order of a new database again, where a query names none.
+            connection.execute("VACUUM (INDEX_CLEANUP ON, TRUNCATE ON)")
 
     def _shape(self, url: str) -> str:
         with self._server.connect(_name(url)) as connection:
