@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 import requests
@@ -106,6 +106,11 @@ def published_document(catalog: Catalog, *, with_endpoint: bool) -> dict[str, An
     return document
 
 
+_OTHER_KEYS: Final = (
+    "Nobody needs these keys while PROFILE_API_URL is set: callers bring those of that API."
+)
+
+
 def add_operator_commands(cli: click.Group) -> None:
     """Gives `cli` the commands for API keys."""
     cli.add_command(profile_api.commands.keys)
@@ -119,7 +124,10 @@ def prepare_operator_commands(
 
 
 def _open_store(read_settings: Callable[[], Settings]) -> Store:
-    return Store(usable_database(read_settings()))
+    settings = read_settings()
+    if settings.profile_api_url:
+        click.echo(_OTHER_KEYS, err=True)
+    return Store(usable_database(settings))
 
 
 def checked(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:

@@ -25,6 +25,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
 SOCKET = ROOT / "deploy" / "connector.socket"
+BACKUP = [ROOT / "deploy" / f"connector-backup.{kind}" for kind in ("service", "timer")]
 UNITS = [ROOT / "deploy" / f"{name}@.service" for name in ("connector", "connector-worker")]
 
 
@@ -179,7 +180,7 @@ def test_heroku_runs_what_the_procfile_runs_with_settings_that_there_are() -> No
 
 def test_units_are_what_systemd_takes_and_give_little_away(tmp_path: Path) -> None:
     """Both are shut in alike, and count in one folder; a stop waits longer than gunicorn does."""
-    files = [SOCKET, *UNITS]
+    files = [SOCKET, *UNITS, *BACKUP]
     for file in files:
         text = file.read_text("utf-8")
         (tmp_path / file.name).write_text(text.replace("/srv/connector/%i/.venv", sys.prefix))

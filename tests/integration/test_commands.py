@@ -65,6 +65,17 @@ def named(group: click.Group, before: str = "") -> Iterator[str]:
             yield f"{before}{name}"
 
 
+def test_keys_that_nobody_needs_are_made_with_a_word_of_it(tmp_path: Path) -> None:
+    """In front of the hosted API callers bring keys of its own."""
+    here = {"DATABASE_URL": f"sqlite:///{tmp_path}/c.db", "CONNECTOR_ENCRYPTION_KEYS": KEY}
+    assert run("migrate", **here).exit_code == 0
+    hosted = {"PROFILE_API_URL": "https://api.example.com"}
+    for more, said in (({}, False), (hosted, True)):
+        made = run("keys create --name Ada", **here, **more)
+        assert made.stdout.startswith("sk_")
+        assert ("PROFILE_API_URL" in made.stderr) is said
+
+
 def test_help_is_given_whatever_the_settings_are(tmp_path: Path) -> None:
     """For each command: whoever mends a setting has to be able to read on."""
     wrong = {"PORT": "eighty", "DATABASE_URL": f"sqlite:///{tmp_path}/c.db"}
