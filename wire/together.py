@@ -11,6 +11,7 @@ from threading import Event, Lock
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from wire.database import writing
 
@@ -22,6 +23,8 @@ _SHARED: Final = "together"
 _SHARING: Final = Lock()
 # Others wait for the rows that a transaction has written, until it ends.
 MAX_TOGETHER: Final = 100
+# How often one that another process's deadlock drops is written once more.
+MAX_VICTIM: Final = 5
 
 
 @dataclass(eq=False)
@@ -60,7 +63,7 @@ class Together:
     def write(self, work: Callable[[Connection], T], *, locks: Locks) -> T:
         """What `work` answers, once it is kept; nothing of it is where it raises.
 
-        It may be called twice, the first time in a transaction that is dropped. `locks` names the row
+        It may be called again, each time before in a transaction that is dropped. `locks` names the row
         that others want to write too, by table and key: processes that take rows in one order don't
         wait for each other in a circle.
         """
@@ -123,6 +126,15 @@ class Together:
             write.finish = partial(_same, answer)
 
     def _alone(self, write: _Write) -> Any:
+        for _ in range(MAX_VICTIM):
+            try:
+                return self._try(write)
+            except DBAPIError as exc:
+                if not _is_deadlock(exc):
+                    raise
+        return self._try(write)
+
+    def _try(self, write: _Write) -> Any:
         with writing(self._engine) as session:
             return write.work(session, [write.item])[0]
 

@@ -13,21 +13,29 @@ REMEMBERED: Final = timedelta(hours=24)
 
 @dataclass(eq=False)
 class Effect:
-    """Whether a request may have `begun` to cost or change something, however it ends."""
+    """Whether a request may have `begun` to cost or change something, however it ends.
 
+    By its `claim` nobody else does the same.
+    """
+
+    claim: Claim | None = None
     begun: bool = False
 
     def begins(self) -> None:
         """From now on, to do the request again may cost or change the same twice."""
         self.begun = True
 
+    def came_to_nothing(self) -> None:
+        """Whoever asked has nothing of what was done so far: it is better done again."""
+        self.begun = False
+
 
 _EFFECT: Final[ContextVar[Effect | None]] = ContextVar("effect", default=None)
 
 
-def begins() -> None:
+def begins(claim: Claim | None = None) -> None:
     """This thread begins a request, as it may have done others before."""
-    _EFFECT.set(Effect())
+    _EFFECT.set(Effect(claim))
 
 
 def effect() -> Effect:
@@ -60,7 +68,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Remembered:
-    """What was answered before, `sealed`; without a status it is still being done, until `busy_until`."""
+    """What was answered before, `sealed`; without a status it is still being done, until `busy_until`.
+
+    Or it took effect, and nothing was answered: then that is when it is forgotten.
+    """
 
     fingerprint: str
     status: int | None

@@ -26,6 +26,7 @@ from connector.domain.errors import (
     WebhookDisabled,
 )
 from connector.domain.events import Event
+from connector.domain.idempotency import effect
 from connector.domain.inbound import callback_url_in, handle_in
 from connector.domain.jobs import RUNNING, NewRow
 from connector.domain.lookups import Found
@@ -126,6 +127,8 @@ class Firing:
         found = self._paid(standing, handle)
         if webhook.subscription_id is None:
             return Fired(found.row, found.rate_limit)
+        # Paid for, but to be sent on: who sends the request again finds it known, for a minute at least.
+        effect().came_to_nothing()
         event = Event(f"webhook:{secrets.token_hex(16)}", found.row)
         sequence = self.deliveries.send(webhook.subscription_id, event, self.clock.now())
         if sequence is None:

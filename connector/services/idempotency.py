@@ -11,11 +11,15 @@ from datetime import timedelta
 from typing import Final
 
 from connector.domain.errors import IdempotencyKeyBusy, IdempotencyKeyReused, Unreadable
-from connector.domain.idempotency import Attempt, Claim, Replayed
+from connector.domain.idempotency import REMEMBERED, Attempt, Claim, Replayed
 from connector.domain.ports import Clock, IdempotencyStore, Vault
 
 # Longer than any platform waits, so that a claim ends by itself only when its holder died.
 LEASE: Final = timedelta(minutes=2)
+_LOST: Final = (
+    "The first request with this key was carried out, but its answer was lost. See what there is before"
+    " you send it again with another key."
+)
 _UNREADABLE: Final = "The answer to the first request with this key can't be read any more."
 
 
@@ -30,8 +34,8 @@ class Idempotency:
     def begin(self, attempt: Attempt) -> Claim | Replayed:
         """A claim to do it, or what was answered when it was done.
 
-        Raises `IdempotencyKeyReused` where the key was for another request, or its answer can't be read
-        any more, and `IdempotencyKeyBusy` while it is being done.
+        Raises `IdempotencyKeyReused` where the key was for another request, or its answer was lost or can't
+        be read any more, and `IdempotencyKeyBusy` while it is being done.
         """
         now = self.clock.now()
         if token := self.store.claim(attempt, now, lease=LEASE):
@@ -43,6 +47,9 @@ class Idempotency:
         if known.fingerprint != attempt.fingerprint:
             raise IdempotencyKeyReused
         if known.status is None or known.sealed is None:
+            # What is only being done is not held for a day.
+            if LEASE <= now - (known.busy_until - REMEMBERED) < REMEMBERED - LEASE:
+                raise IdempotencyKeyReused(_LOST)
             raise IdempotencyKeyBusy(retry_after_seconds=1)
         try:
             return Replayed(known.status, self.vault.open(known.sealed))

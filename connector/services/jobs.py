@@ -12,7 +12,6 @@ from typing import Any, Final
 from connector.domain.answers import Result
 from connector.domain.callers import Caller
 from connector.domain.errors import InvalidInput, NotFound
-from connector.domain.idempotency import effect
 from connector.domain.jobs import (
     CALLBACK,
     CANCEL,
@@ -141,7 +140,6 @@ class Jobs:
             callback_id=callback_id,
             lease=lease,
         )
-        effect().begins()
         if lease is None:
             self.wakeups.send("row", self.store.due_of(job_id, limit=MAX_AT_ONCE))
         return Started(job_id, secret, tasks)

@@ -52,7 +52,7 @@ def begin_once(idempotency: Idempotency, attempt: Attempt) -> Response | None:
     begun = idempotency.begin(attempt)
     if isinstance(begun, Claim):
         g.idempotent = begun
-        begins()
+        begins(begun)
         return None
     response = Response(begun.body, begun.status, mimetype="application/json")
     response.headers[REPLAYED] = "true"
@@ -74,6 +74,8 @@ def remember_answers(routes: Blueprint, idempotency: Idempotency) -> None:
         except Exception:
             # It may have been paid for. Until its claim ends by itself, nobody does it again.
             log.exception("the answer to an Idempotency-Key could not be kept")
+        finally:
+            begins()
         return response
 
     routes.after_request(end)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from threading import Thread
 
 import pytest
 from sqlalchemy import Engine, event, insert, select
@@ -13,9 +15,12 @@ from sqlalchemy import Engine, event, insert, select
 from connector.adapters.store.subscriptions import Subscriptions
 from connector.adapters.store.tables import Connection, CreditDay
 from connector.adapters.store.watches import Watches
+from connector.domain.deliveries import Outcome
+from connector.domain.events import Event
 from profile_api.store import Store
 from tests.postgres import Reused
 from tests.running import ROOT, clean_environment
+from tests.watched import Watching, database, profile
 from wire.database import open_engine, reading, writing
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
@@ -142,3 +147,63 @@ def test_day_that_two_processes_begin_at_once_is_not_spent(migrated_database: Re
 def spent(engine: Engine) -> int:
     with reading(engine) as session:
         return session.execute(select(CreditDay.credits)).scalar_one()
+
+
+class Meanwhile:
+    """Does `what` before the first statement on `engine` that begins so, unless it has to wait for that."""
+
+    def __init__(self, engine: Engine, statement: str, what: Callable[[], object]) -> None:
+        self.statement = statement
+        self.other = Thread(target=what)
+        event.listen(engine, "before_cursor_execute", self.before)
+
+    def before(self, _connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if self.other.ident is None and statement.startswith(self.statement):
+            self.other.start()
+            self.other.join(1)
+
+
+@pytest.mark.parametrize("moment", ["UPDATE watches", "INSERT INTO subscribed_watches"])
+def test_profile_is_watched_whose_only_other_subscription_ends_just_then(
+    watching: Watching, database_url: str, moment: str
+) -> None:
+    """As when one Zap is turned on and another off: it was answered 500, and nothing was made."""
+    watching.profiles.answers["ada"] = profile()
+    target, inputs = "https://hooks.example.com/1", {"handles": ["ada"]}
+    old = watching.hooks.subscribe("new_video", target, inputs, watching.caller())["id"]
+    with database(database_url) as engine:
+        other = Watching(engine)
+        end = Meanwhile(
+            watching.engine, moment, lambda: other.hooks.unsubscribe(old, other.caller())
+        )
+        watching.hooks.subscribe("new_video", target, inputs, watching.caller())
+        end.other.join(60)
+    assert len(watching.hooks.listed(watching.caller())) == 1
+    watching.clock.move(minutes=1)
+    assert watching.look() == 1
+
+
+def test_receiver_that_is_mended_just_as_it_is_given_up_gets_all(
+    watching: Watching, database_url: str
+) -> None:
+    watching.profiles.answers["ada"] = profile()
+    target, inputs = "https://hooks.example.com/1", {"handles": ["ada"]}
+    hook = watching.hooks.subscribe("new_video", target, inputs, watching.caller())["id"]
+    watching.receivers.answers[target] = Outcome(410)
+    watching.hooks.test(hook, watching.caller())
+    watching.deliver()
+    # As a look that was under way when it was disabled.
+    watching.stores.deliveries.send(hook, Event("late", {}), watching.clock.now())
+    watching.clock.move(minutes=1)
+    watching.receivers.answers.clear()
+    with database(database_url) as engine:
+        other = Watching(engine)
+        other.clock.time = watching.clock.now()
+        replay = Meanwhile(
+            watching.engine,
+            "UPDATE deliveries SET state",
+            lambda: other.hooks.replay_dead(other.caller(), hook),
+        )
+        assert watching.stores.deliveries.give_up(watching.clock.now(), limit=10) == 1
+        replay.other.join(60)
+    assert len(watching.deliver()) == 2

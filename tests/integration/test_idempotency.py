@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,13 +11,13 @@ import pytest
 from sqlalchemy import Engine, select
 
 from connector.adapters.crypto import FernetVault, new_encryption_key
-from connector.adapters.store.idempotency import IdempotentRequests
+from connector.adapters.store.idempotency import IdempotentRequests, takes_effect
 from connector.adapters.store.tables import IdempotentRequest
 from connector.domain.errors import ConnectorError, IdempotencyKeyBusy, IdempotencyKeyReused
-from connector.domain.idempotency import REMEMBERED, Attempt, Claim, Replayed
+from connector.domain.idempotency import REMEMBERED, Attempt, Claim, Effect, Replayed
 from connector.services.idempotency import LEASE, Idempotency
 from tests.watched import ToldClock
-from wire.database import reading
+from wire.database import reading, writing
 
 
 def attempt(whose: str, key: str, request: bytes) -> Attempt:
@@ -93,6 +94,35 @@ def test_request_whose_process_died_is_done_by_the_next(
     requests.remember(late, 200, '{"late": true}')
     requests.forget(late)
     assert requests.begin(ATTEMPT) == Replayed(200, "{}")
+
+
+def test_what_took_effect_is_not_done_again_where_its_process_died(
+    requests: Idempotency, engine: Engine, clock: ToldClock
+) -> None:
+    """Nobody knows what it would have answered, and another may still be about to."""
+    claim = claimed(requests)
+    with writing(engine) as session:
+        takes_effect(session, Effect(claim))
+    clock.move(seconds=LEASE.total_seconds() - 1)
+    with pytest.raises(IdempotencyKeyBusy):
+        requests.begin(ATTEMPT)
+    clock.move(seconds=1)
+    with pytest.raises(IdempotencyKeyReused, match="its answer was lost"):
+        requests.begin(ATTEMPT)
+    clock.move(seconds=REMEMBERED.total_seconds())
+    claimed(requests)
+
+
+def test_what_was_dropped_takes_no_effect(
+    requests: Idempotency, engine: Engine, clock: ToldClock
+) -> None:
+    of = Effect(claimed(requests))
+    with suppress(ZeroDivisionError), writing(engine) as session:
+        takes_effect(session, of)
+        raise ZeroDivisionError
+    assert not of.begun
+    clock.move(seconds=LEASE.total_seconds())
+    claimed(requests)
 
 
 def test_one_of_many_at_once_does_it(requests: Idempotency) -> None:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Connection, Engine, event, select, text
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import Client, TestResponse
 
 from connector import bootstrap
 from connector.adapters.crypto import new_encryption_key
 from connector.adapters.store.audit import AuditLog
+from connector.adapters.store.tables import IdempotentRequest
 from connector.databases import migrate
+from connector.domain.idempotency import REMEMBERED
 from connector.web.console.session import VISIT
 from profile_api.keys import TEST_KEY
 from profile_api.store import Store
 from tests.postgres import new_cluster, restarted
-from wire.database import open_engine, writing
+from wire.database import open_engine, reading, writing
 
 
 def product(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Client:
@@ -79,6 +82,7 @@ def test_statement_that_is_wrong_is_still_a_fault(
 
 CHARGED = "INSERT INTO api_requests"
 CHANGED = "INSERT INTO audit_log"
+LINKED = "INSERT INTO subscribed_watches"
 
 
 class Outage:
@@ -195,7 +199,7 @@ def test_outage_after_something_was_made_does_not_make_it_twice(
         f"webhooks/{webhook_id}/rotate": {},
     }
     for path, body in asked.items():
-        outage = Outage(engine, "SELECT", after=CHANGED)
+        outage = Outage(engine, "SELECT", after=LINKED if path == "hooks" else CHANGED)
         known = changes(engine)
         assert send(client, path, body, path).status_code == 503
         outage.over()
@@ -214,3 +218,96 @@ def test_outage_before_something_is_made_frees_the_key(
     outage.over()
     assert send(client, "hooks", hook("stoolpresidente"), "1").status_code == 201
     assert changes(engine) == ["subscription.created", "key.kept"]
+
+
+class LostAnswer:
+    """The commit of the first transaction that carries out `statement` is done, and nobody hears of it."""
+
+    def __init__(self, engine: Engine, statement: str) -> None:
+        self.statement = statement
+        event.listen(engine, "before_cursor_execute", self.before)
+
+    def before(self, connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        if self.statement and self.statement in statement:
+            self.statement = ""
+            event.listen(connection, "commit", self.lose)
+
+    def lose(self, connection: Connection) -> None:
+        connection.exec_driver_sql("COMMIT")
+        raise OperationalError("COMMIT", {}, Exception("The database is gone."))
+
+
+def forwarding(client: Client) -> str:
+    """The path of a new webhook that sends on what it finds."""
+    made = send(client, "webhooks", {"mode": "forward", "target_url": "https://example.com/w"}, "w")
+    return f"/webhooks/{made.json['url'].rpartition('/')[2]}"
+
+
+def fire(client: Client, path: str) -> TestResponse:
+    asked = {"handle": "stoolpresidente"}
+    return client.post(path, json=asked, headers={"Idempotency-Key": "message-1"})
+
+
+def count(engine: Engine, table: str) -> int:
+    with reading(engine) as session:
+        counted: int = session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
+    return counted
+
+
+@pytest.mark.parametrize(
+    ("what", "statement", "table"),
+    [
+        ("batch", "INSERT INTO job_rows", "jobs"),
+        ("webhook", "INSERT INTO deliveries", "deliveries"),
+        ("test", "INSERT INTO deliveries", "deliveries"),
+        ("subscription", "INSERT INTO subscribed_watches", "subscriptions"),
+    ],
+)
+def test_commit_whose_answer_is_lost_is_not_done_again(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, what: str, statement: str, table: str
+) -> None:
+    """It may have been carried out: a second batch is paid again, a second event told again."""
+    client = product(engine, monkeypatch)
+    webhook = forwarding(client)
+    hook_id = send(client, "hooks", hook("stoolpresidente"), "h").json["id"]
+    asked = {
+        "batch": lambda: post(client, "actions/get_profiles", handles=["stoolpresidente"]),
+        "webhook": lambda: fire(client, webhook),
+        "test": lambda: send(client, f"hooks/{hook_id}/test", {}, "t"),
+        "subscription": lambda: send(client, "hooks", hook("khaby.lame"), "s"),
+    }[what]
+    known = count(engine, table)
+    LostAnswer(engine, statement)
+    assert asked().status_code == 503
+    again = asked()
+    assert (again.status_code, again.headers["Idempotent-Replayed"]) == (503, "true")
+    assert count(engine, table) == known + 1
+
+
+def test_key_is_held_for_a_day_where_no_answer_can_be_kept(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the outage lasts: what was made is not made again by the same key."""
+    client = product(engine, monkeypatch)
+    Outage(engine, "SET status", at_once=True)
+    assert send(client, "hooks", hook("stoolpresidente"), "1").status_code == 201
+    assert send(client, "hooks", hook("stoolpresidente"), "1").status_code == 409
+    with reading(engine) as session:
+        (row,) = session.execute(select(IdempotentRequest.__table__))
+    assert row.status is None
+    assert row.lease_until - row.created_at == REMEMBERED / timedelta(milliseconds=1)
+
+
+def test_event_that_could_not_be_kept_is_sent_on_when_it_comes_again(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sender repeats it by the same id, and has it for what was paid."""
+    client = product(engine, monkeypatch)
+    path, before = forwarding(client), credits_left(engine, client)
+    outage = Outage(engine, "INSERT INTO events", at_once=True)
+    assert fire(client, path).status_code == 503
+    outage.over()
+    assert fire(client, path).status_code == 202
+    assert fire(client, path).headers["Idempotent-Replayed"] == "true"
+    assert count(engine, "deliveries") == 1
+    assert before - credits_left(engine, client) == 2

@@ -149,33 +149,39 @@ def test_rows_are_taken_in_one_order(crowd: Crowd) -> None:
     assert taken == ["a", "b", "c"]
 
 
-def test_victim_of_a_deadlock_is_written_again(postgres: Postgres) -> None:
+def test_victim_of_deadlocks_is_written_again(postgres: Postgres) -> None:
     """PostgreSQL drops whoever began to wait first, and others who write don't know our order."""
     with postgres.database() as url, ThreadPoolExecutor(1) as pool:
         engine = open_engine(url)
         with writing(engine) as session:
             session.execute(text("CREATE TABLE notes (id INTEGER PRIMARY KEY, count INTEGER)"))
-            session.execute(text("INSERT INTO notes VALUES (1, 0), (2, 0)"))
+            session.execute(text("INSERT INTO notes VALUES (1, 0), (2, 0), (3, 0)"))
         calls: list[int] = []
 
         def count(session: Connection, number: int) -> None:
             session.execute(text("UPDATE notes SET count = count + 1 WHERE id = :n"), {"n": number})
 
-        def two_then_one(session: Connection) -> None:
-            count(session, 2)
-            calls.append(1)
-            count(session, 1)
+        def three_then_another(session: Connection) -> None:
+            count(session, 3)
+            calls.append(min(len(calls) + 1, 2))
+            count(session, calls[-1])
 
-        with writing(engine) as other:
-            count(other, 1)
-            ours = pool.submit(Together(engine).write, two_then_one, locks=())
-            until(lambda: calls)
+        with writing(engine) as second:
+            count(second, 2)
+            with writing(engine) as first:
+                count(first, 1)
+                ours = pool.submit(Together(engine).write, three_then_another, locks=())
+                until(lambda: calls == [1])
+                until(lambda: _waits(engine))
+                count(first, 3)
+            until(lambda: calls == [1, 2])
             until(lambda: _waits(engine))
-            count(other, 2)
+            count(second, 3)
         ours.result(30)
-        assert len(calls) == 2
+        assert calls == [1, 2, 2]
         with reading(engine) as session:
-            assert session.execute(text("SELECT count FROM notes")).scalars().all() == [2, 2]
+            counted = session.execute(text("SELECT count FROM notes ORDER BY id"))
+            assert counted.scalars().all() == [1, 2, 3]
         engine.dispose()
 
 

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection as Session
-from sqlalchemy import Engine, event, insert, select
+from sqlalchemy import Engine, insert, select
 
+from connector.adapters.store.idempotency import takes_effect
 from connector.adapters.store.pieces import delete_piece
 from connector.adapters.store.tables import AuditLine
 from connector.adapters.store.time import from_ms, to_ms
@@ -36,8 +37,7 @@ def audited(
         "request_id": by.request_id,
     }
     session.execute(_LINE, line)
-    # Just before: a commit that fails may have been carried out all the same.
-    event.listen(session, "commit", lambda _: by.effect.begins())
+    takes_effect(session, by.effect)
 
 
 class AuditLog:

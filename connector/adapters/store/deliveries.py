@@ -23,6 +23,7 @@ from sqlalchemy import Connection as Session
 from connector.adapters.store.audit import audited
 from connector.adapters.store.dead_letters import again, enable, send_dead_again
 from connector.adapters.store.deliveries_shown import kept, newest
+from connector.adapters.store.idempotency import takes_effect
 from connector.adapters.store.tables import Attempt, Delivery, Event, Subscription
 from connector.adapters.store.time import from_ms, to_ms
 from connector.adapters.store.watches import body_of, keep_event
@@ -39,6 +40,7 @@ from connector.domain.deliveries import (
 )
 from connector.domain.events import TEST_PREFIX
 from connector.domain.events import Event as Told
+from connector.domain.idempotency import effect
 from connector.domain.subscriptions import ACTIVE, DISABLED
 from connector.domain.trace import request_id
 from wire.database import one_at_a_time, reading, writing
@@ -170,6 +172,7 @@ class Deliveries:
             # Of two tests at once, the second sees the first.
             mine = select(Subscription.id).where(Subscription.id == subscription_id)
             session.execute(mine.with_for_update())
+            takes_effect(session, effect())
             last = session.execute(_last_test(subscription_id)).first()
             if last and max(last.updated_at + _ms(pause), last.lease_until or 0) > to_ms(now):
                 return None
@@ -187,6 +190,7 @@ class Deliveries:
     def send(self, subscription_id: str, event: Told, now: datetime) -> int | None:
         """Keeps `event` and its delivery; the sequence, null where the subscription is gone."""
         with writing(self._engine) as session:
+            takes_effect(session, effect())
             return keep_event(session, subscription_id, event, to_ms(now), request_id=request_id())
 
     def give_up(self, now: datetime, *, limit: int) -> int:
@@ -215,6 +219,7 @@ class Deliveries:
             mine = select(Subscription.id).where(Subscription.connection_id == connection_id)
             ended = ended.where(Delivery.subscription_id.in_(mine))
         with writing(self._engine) as session:
+            takes_effect(session, effect())
             done = session.execute(ended.values(again(now)).returning(Delivery.subscription_id))
             subscription_id = done.scalar_one_or_none()
             if subscription_id is None:
@@ -227,6 +232,7 @@ class Deliveries:
     ) -> tuple[list[int], int]:
         """Sends up to `limit` dead deliveries again, the oldest first; which, and how many are left."""
         with writing(self._engine) as session:
+            takes_effect(session, effect())
             return send_dead_again(
                 session, connection_id, now, subscription_id=subscription_id, limit=limit
             )
@@ -259,7 +265,8 @@ _STRANDED: Final = (
     .where(func.coalesce(Delivery.lease_until, 0) <= _NOW)
     .limit(bindparam("limit"))
 )
-_STRANDED_HELD: Final = _STRANDED.with_for_update(of=Delivery, skip_locked=True)
+# Nor may its owner enable it again meanwhile.
+_STRANDED_HELD: Final = _STRANDED.with_for_update(of=[Delivery, Subscription], skip_locked=True)
 _REASON: Final = (
     select(Subscription.reason).where(Subscription.id == Delivery.subscription_id).scalar_subquery()
 )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime, timedelta
+from typing import Final
 
-from sqlalchemy import Engine, and_, delete, insert, or_, select, update
+from sqlalchemy import Connection as Session
+from sqlalchemy import Engine, and_, bindparam, delete, event, insert, or_, select, update
 
 from connector.adapters.store.pieces import delete_piece
 from connector.adapters.store.tables import IdempotentRequest as Row
 from connector.adapters.store.time import from_ms, to_ms
-from connector.domain.idempotency import REMEMBERED, Attempt, Claim, Remembered
+from connector.domain.idempotency import REMEMBERED, Attempt, Claim, Effect, Remembered
 from wire.database import is_new, reading, writing
 
 
@@ -69,3 +71,21 @@ class IdempotentRequests:
         """Deletes what was begun before; how much that was, `limit` at most."""
         old = Row.created_at < to_ms(before)
         return delete_piece(self._engine, Row.id, old, limit=limit)
+
+
+def takes_effect(session: Session, of: Effect) -> None:
+    """Says that the transaction does what a request asks for: from its commit on, nobody does it again.
+
+    Also where no answer to the commit comes, or the process ends before it can answer.
+    """
+    if of.claim:
+        session.execute(_HELD_ON, {"of": of.claim.attempt.id, "held_by": of.claim.token})
+    # Just before: a commit that fails may have been carried out all the same.
+    event.listen(session, "commit", lambda _: of.begins())
+
+
+_HELD_ON: Final = (
+    update(Row)
+    .where(Row.id == bindparam("of"), Row.token == bindparam("held_by"))
+    .values(lease_until=Row.created_at + REMEMBERED // timedelta(milliseconds=1))
+)

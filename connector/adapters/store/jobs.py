@@ -12,12 +12,14 @@ from sqlalchemy import Connection as Session
 from sqlalchemy import Engine, delete, func, insert, or_, select, update
 
 from connector.adapters.store.held import hold
+from connector.adapters.store.idempotency import takes_effect
 from connector.adapters.store.jobs_shown import counted, kept_rows
 from connector.adapters.store.tables import Connection, JobRow, Subscription
 from connector.adapters.store.tables import Job as Row
 from connector.adapters.store.time import to_ms
 from connector.adapters.store.watches import keep_event
 from connector.domain.events import Event
+from connector.domain.idempotency import effect
 from connector.domain.jobs import (
     CALLBACK,
     FINISHED,
@@ -80,6 +82,7 @@ class Jobs:
         ]
         with writing(self._engine) as session:
             hold(session, connection_id)
+            takes_effect(session, effect())
             session.execute(insert(Row).values(job))
             session.execute(insert(JobRow), new)
             _end_if_done(session, str(job["id"]), now)

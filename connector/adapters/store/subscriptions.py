@@ -9,12 +9,23 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from sqlalchemy import (
+    BigInteger,
+    Engine,
+    Integer,
+    bindparam,
+    case,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy import Connection as Session
-from sqlalchemy import Engine, delete, exists, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
 
 from connector.adapters.store.audit import audited
-from connector.adapters.store.held import hold
+from connector.adapters.store.held import hold, hold_watch
 from connector.adapters.store.intervals import AS_ASKED
 from connector.adapters.store.refused import REFUSED, accept
 from connector.adapters.store.tables import Connection, SubscribedWatch, Watch
@@ -183,11 +194,11 @@ class Subscriptions:
 
         def end(session: Session) -> bool:
             linked = session.execute(its).scalars().all()
-            found = session.execute(gone).rowcount > 0
-            # In the order in which workers take them too.
+            # Before the subscription, and in the order in which workers take them too.
             touched = select(Watch.id).where(mine, or_(~still, Watch.id.in_(linked)))
             held = touched.order_by(Watch.handle).with_for_update()
             ids = session.execute(held).scalars().all()
+            found = session.execute(gone).rowcount > 0
             session.execute(delete(Watch).where(Watch.id.in_(ids), ~still))
             session.execute(AS_ASKED, {"ids": ids})
             if found:
@@ -234,24 +245,24 @@ def _rows_of(connection_id: str) -> tuple[str, ...]:
 
 def _watch(session: Session, connection_id: str, handle: str, interval: int, due_at: int) -> int:
     """The id of the watch of `handle`, made or found; due at `due_at` or before."""
-    same = (Watch.connection_id == connection_id, Watch.handle == handle)
-    values: dict[str, Any] = {
-        "connection_id": connection_id,
-        "handle": handle,
-        "interval_seconds": interval,
-        "due_at": due_at,
-        "attempt": 0,
-    }
-    try:
-        with session.begin_nested():
-            made = insert(Watch).values(values).returning(Watch.id)
-            return session.execute(made).scalar_one()
-    except IntegrityError:
-        sooner = update(Watch).where(*same, Watch.interval_seconds > interval)
-        session.execute(sooner.values(interval_seconds=interval))
-        sooner = update(Watch).where(*same, Watch.due_at > due_at)
-        session.execute(sooner.values(due_at=due_at))
-        return session.execute(select(Watch.id).where(*same)).scalar_one()
+    found = hold_watch(session, connection_id, handle, interval_seconds=interval, due_at=due_at)
+    session.execute(_SOONER, {"found": found, "interval": interval, "due": due_at})
+    return found
+
+
+_INTERVAL: Final = bindparam("interval", type_=Integer)
+_DUE: Final = bindparam("due", type_=BigInteger)
+_SOONER: Final = (
+    update(Watch)
+    .where(Watch.id == bindparam("found"))
+    .where(or_(Watch.interval_seconds > _INTERVAL, Watch.due_at > _DUE))
+    .values(
+        interval_seconds=case(
+            (Watch.interval_seconds > _INTERVAL, _INTERVAL), else_=Watch.interval_seconds
+        ),
+        due_at=case((Watch.due_at > _DUE, _DUE), else_=Watch.due_at),
+    )
+)
 
 
 def _subscription(row: Any) -> Subscription:

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Engine, bindparam, case, func, insert, select
 from sqlalchemy import Connection as Session
 
 from connector.adapters.store.audit import audited
-from connector.adapters.store.held import hold
+from connector.adapters.store.held import hold, hold_watch
 from connector.adapters.store.intervals import AS_ASKED
 from connector.adapters.store.tables import (
     Connection,
@@ -25,7 +25,7 @@ from connector.domain.acting import Acting, acting
 from connector.domain.events import IN_CONSOLE
 from connector.domain.subscriptions import ACTIVE, Terms
 from connector.domain.watched import Listener, WatchedProfile
-from wire.database import is_new, reading
+from wire.database import reading
 from wire.together import Together
 
 
@@ -140,7 +140,6 @@ _LISTENERS: Final = (
     .order_by(Subscription.created_at, Subscription.id)
 )
 _INTERVALS: Final = select(Watch.interval_seconds).where(_MINE, for_workers())
-_LOCKED: Final = select(Watch.id).where(_MINE, _CALLED).with_for_update()
 _CONSOLES: Final = (
     select(Subscription.id)
     .join(SubscribedWatch, SubscribedWatch.subscription_id == Subscription.id)
@@ -148,7 +147,6 @@ _CONSOLES: Final = (
 )
 _SUBSCRIBE: Final = insert(Subscription)
 _LINK: Final = insert(SubscribedWatch)
-_MADE: Final = insert(Watch)
 _DUE_AT: Final = bindparam("due", type_=BigInteger)
 _NO_LATER: Final = (
     update(Watch)
@@ -180,7 +178,9 @@ def _watch(
 ) -> str:
     interval, now = subscription["interval_seconds"], subscription["created_at"]
     hold(session, subscription["connection_id"])
-    watch_id = _locked(session, subscription["connection_id"], handle, interval, now)
+    watch_id = hold_watch(
+        session, subscription["connection_id"], handle, interval_seconds=interval, due_at=now
+    )
     known: str | None = session.execute(_CONSOLES, {"of": watch_id}).scalar_one_or_none()
     due = now + interval * 1000 if known else now
     session.execute(_NO_LATER, {"of": watch_id, "due": due})
@@ -194,23 +194,6 @@ def _watch(
         audited(session, by, "subscription.created", moment, **of)
     session.execute(AS_ASKED, {"ids": [watch_id]})
     return known or str(subscription["id"])
-
-
-def _locked(session: Session, connection_id: str, handle: str, interval: int, due: int) -> int:
-    """The watch, made where there is none. Of two who ask at once, the second sees what the first made."""
-    mine = {"of": connection_id, "called": handle}
-    values = {
-        "connection_id": connection_id,
-        "handle": handle,
-        "interval_seconds": interval,
-        "due_at": due,
-        "attempt": 0,
-    }
-    # One that is found there may be deleted, with its last subscription, before it is locked.
-    while (found := session.execute(_LOCKED, mine).scalar_one_or_none()) is None:
-        is_new(session, _MADE.values(values))
-    watch_id: int = found
-    return watch_id
 
 
 def _listener(row: Any) -> Listener:
