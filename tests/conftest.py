@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,28 @@ from tests.watched import Watching, database
 # A slow machine is no failure: examples are bounded by their number.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+MEMORY = Path("/dev/shm")
+ROOM = 4 << 30
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Databases of tests need not outlast them: they are in memory, where there is room for them."""
+    if hasattr(config, "workerinput") or "TMPDIR" in os.environ or not _has_room(MEMORY):
+        return
+    folder = tempfile.mkdtemp(prefix="tests-", dir=MEMORY)
+    config.add_cleanup(partial(shutil.rmtree, folder, ignore_errors=True))
+    # PostgreSQL has a user of its own.
+    os.chmod(folder, 0o711)
+    os.environ["TMPDIR"] = tempfile.tempdir = folder
+
+
+def _has_room(folder: Path) -> bool:
+    """Whether programs may run there too, which some tests install."""
+    if not os.access(folder, os.W_OK):
+        return False
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize >= ROOM and not found.f_flag & os.ST_NOEXEC
 
 
 @pytest.fixture(scope="session")
