@@ -50,6 +50,7 @@ def _events(soak: Soak, books: Books) -> Events:
         polled=frozenset(soak.polled),
         in_flight=soak.killing.cut_tries,
         led_astray=receivers.led_astray,
+        held_back=soak.held_back,
     )
 
 

@@ -89,6 +89,15 @@ class Plan:
         return [f"q{n}" for n in range(5)]
 
     @property
+    def watchers(self) -> dict[str, str]:
+        """The API key with which each profile is watched."""
+        return {
+            **dict.fromkeys(self.names, SENT_KEY),
+            **dict.fromkeys(self.polled_names, POLLED_KEY),
+            HOSTILE_NAME: HOSTILE_KEY,
+        }
+
+    @property
     def visitors(self) -> list[tuple[str, str]]:
         """Who visits, by API key and platform."""
         keys = VISITOR_KEYS[:1] if self.is_brief else VISITOR_KEYS

@@ -40,6 +40,7 @@ def _rows(figures: Figures, seconds: float) -> dict[str, str]:
         "events sent": f"{len(events.posted)}, lost {events.lost}, told again {events.duplicates}"
         f" (kills explain {events.in_flight})",
         "events polled": f"{len(events.polled_posted)}, lost {events.lost_polls}",
+        "videos not posted, as their profile was not looked at": str(events.held_back),
         "results promised": f"{len(work.accepted)}, never sent {len(work.accepted - work.told)}",
         "jobs accepted": f"{len(work.jobs)}, not ended {work.unended_jobs}",
         "repeats with an Idempotency-Key": f"{work.repeats}, answered otherwise {work.wrong_repeats}",

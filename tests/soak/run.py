@@ -20,6 +20,7 @@ from tests.soak.processes import Process, Web, Worker
 from tests.soak.receivers import HOOK, Told
 from tests.soak.routes import routes_in
 from tests.soak.tally import Tally
+from tests.soak.upstream import LISTED_VIDEOS, connection_of
 from tests.soak.world import World, event_id
 
 HANDLES_EACH = 5
@@ -48,6 +49,7 @@ class Soak:
     killing: Killing = field(init=False)
     measuring: Measuring = field(init=False)
     half_at: float = 0.0
+    held_back: int = 0
 
     def run(self) -> None:
         """Everything, in order."""
@@ -159,9 +161,17 @@ class Soak:
     def _post(self) -> None:
         for _ in range(self.plan.videos):
             for name in self.world.upstream.videos:
-                self.world.upstream.post(name)
+                if self._is_looked_at(name):
+                    self.world.upstream.post(name)
+                else:
+                    self.held_back += 1
             if self.over.wait(self.plan.pause_seconds):
                 return
+
+    def _is_looked_at(self, name: str) -> bool:
+        """Whether its watcher was shown nearly all its videos: what is listed no more, nobody tells."""
+        upstream, watcher = self.world.upstream, connection_of(self.plan.watchers[name], "api")
+        return upstream.videos[name] - upstream.shown[watcher, name] < LISTED_VIDEOS // 2
 
     def _settle(self) -> None:
         """Until everything has arrived, or nothing has for long, or things arrive without end."""

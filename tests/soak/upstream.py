@@ -72,7 +72,8 @@ def connection_of(api_key: str, platform: str) -> str:
 class Upstream:
     """Answers for profiles by name, whose number of `videos` grows; `hostile` while it has faults.
 
-    A call is charged when it arrives, unless it is refused; also one whose answer is useless.
+    A call is charged when it arrives, unless it is refused; also one whose answer is useless. `shown` are
+    the videos that good answers have told of, by connection and name.
     """
 
     keys: frozenset[str]
@@ -83,6 +84,7 @@ class Upstream:
     charged: Counter[tuple[str, str]] = field(default_factory=Counter)
     in_vain: Counter[str] = field(default_factory=Counter)
     injected: Counter[str] = field(default_factory=Counter)
+    shown: Counter[tuple[str, str]] = field(default_factory=Counter)
     made: defaultdict[str, list[Call]] = field(default_factory=lambda: defaultdict(list))
     _open: set[Call] = field(default_factory=set)
     _ended: deque[Call] = field(default_factory=deque)
@@ -136,7 +138,10 @@ class Upstream:
             return Answer(0)
         if fault == _BAD:
             return Answer(200, self.chance.choice(MALFORMED))
-        shown = profile(handle, videos=self.videos.get(handle, 1))
+        videos = self.videos.get(handle, 1)
+        if fault != _SLOW:
+            self.shown[call.connection, handle] = videos
+        shown = profile(handle, videos=videos)
         shown["itemList"] = shown["itemList"][:LISTED_VIDEOS]
         found = json.dumps(shown).encode()
         return Answer(200, found, after_seconds=SLOW_SECONDS if fault == _SLOW else 0.0)

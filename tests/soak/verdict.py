@@ -29,6 +29,7 @@ class Events:
     polled: frozenset[str]
     in_flight: int
     led_astray: int = 0
+    held_back: int = 0
 
     @property
     def lost(self) -> int:
