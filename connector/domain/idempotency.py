@@ -68,15 +68,12 @@ class Claim:
 
 @dataclass(frozen=True)
 class Remembered:
-    """What was answered before, `sealed`; without a status it is still being done, until `busy_until`.
-
-    Or it took effect, and nothing was answered: then that is when it is forgotten.
-    """
+    """What was answered before, `sealed`; without a status it is being done, or its answer was lost."""
 
     fingerprint: str
     status: int | None
     sealed: str | None = field(repr=False)
-    busy_until: datetime
+    began_at: datetime
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from connector.domain.errors import IdempotencyKeyBusy, IdempotencyKeyReused, Unreadable
-from connector.domain.idempotency import REMEMBERED, Attempt, Claim, Replayed
+from connector.domain.idempotency import Attempt, Claim, Replayed
 from connector.domain.ports import Clock, IdempotencyStore, Vault
 
 # Longer than any platform waits, so that a claim ends by itself only when its holder died.
@@ -47,8 +47,8 @@ class Idempotency:
         if known.fingerprint != attempt.fingerprint:
             raise IdempotencyKeyReused
         if known.status is None or known.sealed is None:
-            # What is only being done is not held for a day.
-            if LEASE <= now - (known.busy_until - REMEMBERED) < REMEMBERED - LEASE:
+            # It could be claimed by now if it had not taken effect.
+            if known.began_at + LEASE <= now:
                 raise IdempotencyKeyReused(_LOST)
             raise IdempotencyKeyBusy(retry_after_seconds=1)
         try:

@@ -53,7 +53,7 @@ class IdempotentRequests:
             row = session.execute(select(Row.__table__).where(Row.id == attempt_id)).one_or_none()
         if row is None:
             return None
-        return Remembered(row.fingerprint, row.status, row.sealed, from_ms(row.lease_until))
+        return Remembered(row.fingerprint, row.status, row.sealed, from_ms(row.created_at))
 
     def finish(self, claim: Claim, status: int, sealed: str) -> None:
         """Keeps the answer, where the claim is still held."""
