@@ -82,7 +82,7 @@ def test_statement_that_is_wrong_is_still_a_fault(
 
 CHARGED = "INSERT INTO api_requests"
 CHANGED = "INSERT INTO audit_log"
-LINKED = "INSERT INTO subscribed_watches"
+LAST_OF_A_SUBSCRIPTION = "UPDATE watches SET interval_seconds"
 
 
 class Outage:
@@ -199,7 +199,9 @@ def test_outage_after_something_was_made_does_not_make_it_twice(
         f"webhooks/{webhook_id}/rotate": {},
     }
     for path, body in asked.items():
-        outage = Outage(engine, "SELECT", after=LINKED if path == "hooks" else CHANGED)
+        outage = Outage(
+            engine, "SELECT", after=LAST_OF_A_SUBSCRIPTION if path == "hooks" else CHANGED
+        )
         known = changes(engine)
         assert send(client, path, body, path).status_code == 503
         outage.over()

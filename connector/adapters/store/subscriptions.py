@@ -9,12 +9,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from sqlalchemy import Connection as Session
 from sqlalchemy import (
-    BigInteger,
     Engine,
-    Integer,
-    bindparam,
-    case,
     delete,
     exists,
     insert,
@@ -22,11 +19,10 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy import Connection as Session
 
 from connector.adapters.store.audit import audited
 from connector.adapters.store.held import hold, hold_watch
-from connector.adapters.store.intervals import AS_ASKED
+from connector.adapters.store.intervals import AS_ASKED, NO_LATER
 from connector.adapters.store.refused import REFUSED, accept
 from connector.adapters.store.tables import Connection, SubscribedWatch, Watch
 from connector.adapters.store.tables import Subscription as Row
@@ -129,6 +125,7 @@ class Subscriptions:
             for handle, _ in looks:
                 link = {"subscription_id": subscription_id, "watch_id": found[handle]}
                 session.execute(insert(SubscribedWatch).values(link))
+            session.execute(AS_ASKED, {"ids": [*found.values()]})
 
         self._together.write(make, locks=_rows_of(connection_id))
         return subscription_id
@@ -246,23 +243,8 @@ def _rows_of(connection_id: str) -> tuple[str, ...]:
 def _watch(session: Session, connection_id: str, handle: str, interval: int, due_at: int) -> int:
     """The id of the watch of `handle`, made or found; due at `due_at` or before."""
     found = hold_watch(session, connection_id, handle, interval_seconds=interval, due_at=due_at)
-    session.execute(_SOONER, {"found": found, "interval": interval, "due": due_at})
+    session.execute(NO_LATER, {"of": found, "due": due_at})
     return found
-
-
-_INTERVAL: Final = bindparam("interval", type_=Integer)
-_DUE: Final = bindparam("due", type_=BigInteger)
-_SOONER: Final = (
-    update(Watch)
-    .where(Watch.id == bindparam("found"))
-    .where(or_(Watch.interval_seconds > _INTERVAL, Watch.due_at > _DUE))
-    .values(
-        interval_seconds=case(
-            (Watch.interval_seconds > _INTERVAL, _INTERVAL), else_=Watch.interval_seconds
-        ),
-        due_at=case((Watch.due_at > _DUE, _DUE), else_=Watch.due_at),
-    )
-)
 
 
 def _subscription(row: Any) -> Subscription:

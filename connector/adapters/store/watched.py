@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Engine, bindparam, case, func, insert, select, update
+from sqlalchemy import BigInteger, Engine, bindparam, func, insert, select, update
 from sqlalchemy import Connection as Session
 
 from connector.adapters.store.audit import audited
 from connector.adapters.store.held import hold, hold_watch
-from connector.adapters.store.intervals import AS_ASKED
+from connector.adapters.store.intervals import AS_ASKED, NO_LATER
 from connector.adapters.store.tables import (
     Connection,
     SubscribedWatch,
@@ -147,12 +147,6 @@ _CONSOLES: Final = (
 )
 _SUBSCRIBE: Final = insert(Subscription)
 _LINK: Final = insert(SubscribedWatch)
-_DUE_AT: Final = bindparam("due", type_=BigInteger)
-_NO_LATER: Final = (
-    update(Watch)
-    .where(Watch.id == bindparam("of"))
-    .values(due_at=case((Watch.due_at > _DUE_AT, _DUE_AT), else_=Watch.due_at))
-)
 _OFTEN: Final = (
     update(Subscription)
     .where(Subscription.id == bindparam("of"))
@@ -183,7 +177,7 @@ def _watch(
     )
     known: str | None = session.execute(_CONSOLES, {"of": watch_id}).scalar_one_or_none()
     due = now + interval * 1000 if known else now
-    session.execute(_NO_LATER, {"of": watch_id, "due": due})
+    session.execute(NO_LATER, {"of": watch_id, "due": due})
     if known:
         session.execute(_OFTEN, {"of": known, "interval": interval})
     else:
