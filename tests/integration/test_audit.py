@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -124,8 +125,10 @@ def test_each_change_has_its_line_and_names_no_secret(watching: Watching, engine
     by_what = {line.what: line.object_id for line in told}
     assert by_what["subscription.ended"] == owner.hook
     assert by_what["webhook.ended"] == owner.webhook
-    for secret in ("sk_a", "whsec_", "wh_", "ada", "example.com"):
-        assert secret not in repr(told)
+    # As a word: ids are random, and made of such letters.
+    words = set(re.findall(r"\w+", repr(told)))
+    assert not words & {"sk_a", "ada", "example"}
+    assert not [word for word in words if word.startswith(("whsec_", "wh_"))]
 
 
 @pytest.mark.parametrize(

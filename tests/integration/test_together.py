@@ -13,17 +13,19 @@ from sqlalchemy import Connection, Engine, event, text
 
 from tests.postgres import Postgres
 from tests.running import until
-from wire.database import open_engine, reading, writing
+from tests.watched import database
+from wire.database import reading, writing
 from wire.together import MAX_TOGETHER, Together
 
 
 @pytest.fixture
 def engine(new_database_url: str) -> Iterator[Engine]:
-    engine = open_engine(new_database_url)
-    with writing(engine) as session:
-        session.execute(text("CREATE TABLE notes (id INTEGER PRIMARY KEY, count INTEGER NOT NULL)"))
-    yield engine
-    engine.dispose()
+    with database(new_database_url) as engine:
+        with writing(engine) as session:
+            session.execute(
+                text("CREATE TABLE notes (id INTEGER PRIMARY KEY, count INTEGER NOT NULL)")
+            )
+        yield engine
 
 
 def note(number: int) -> Any:
@@ -150,39 +152,58 @@ def test_rows_are_taken_in_one_order(crowd: Crowd) -> None:
 
 
 def test_victim_of_deadlocks_is_written_again(postgres: Postgres) -> None:
-    """PostgreSQL drops whoever began to wait first, and others who write don't know our order."""
-    with postgres.database() as url, ThreadPoolExecutor(1) as pool:
-        engine = open_engine(url)
+    """PostgreSQL drops one of those who wait in a circle, and others who write don't know our order.
+
+    It drops the first whose patience ends: here that is never one of the others.
+    """
+    with (
+        postgres.database() as url,
+        database(url) as engine,
+        ThreadPoolExecutor(1) as pool,
+    ):
         with writing(engine) as session:
             session.execute(text("CREATE TABLE notes (id INTEGER PRIMARY KEY, count INTEGER)"))
             session.execute(text("INSERT INTO notes VALUES (1, 0), (2, 0), (3, 0)"))
         calls: list[int] = []
+        ended = [Event(), Event()]
 
         def count(session: Connection, number: int) -> None:
             session.execute(text("UPDATE notes SET count = count + 1 WHERE id = :n"), {"n": number})
 
         def three_then_another(session: Connection) -> None:
+            if calls:
+                # Else it may take the row before whoever was waiting for it wakes.
+                ended[len(calls) - 1].wait(60)
             count(session, 3)
-            calls.append(min(len(calls) + 1, 2))
-            count(session, calls[-1])
+            calls.append(len(calls) + 1)
+            if calls[-1] <= 2:
+                until(lambda: _waits(engine))
+            count(session, min(calls[-1], 2))
 
-        with writing(engine) as second:
+        with patient(engine) as second:
             count(second, 2)
-            with writing(engine) as first:
+            with patient(engine) as first:
                 count(first, 1)
                 ours = pool.submit(Together(engine).write, three_then_another, locks=())
                 until(lambda: calls == [1])
-                until(lambda: _waits(engine))
                 count(first, 3)
+            ended[0].set()
             until(lambda: calls == [1, 2])
-            until(lambda: _waits(engine))
             count(second, 3)
+        ended[1].set()
         ours.result(30)
-        assert calls == [1, 2, 2]
+        assert calls == [1, 2, 3]
         with reading(engine) as session:
             counted = session.execute(text("SELECT count FROM notes ORDER BY id"))
             assert counted.scalars().all() == [1, 2, 3]
-        engine.dispose()
+
+
+@contextmanager
+def patient(engine: Engine) -> Iterator[Connection]:
+    """A transaction on PostgreSQL that looks for no circle it may be in."""
+    with writing(engine) as session:
+        session.execute(text("SET LOCAL deadlock_timeout = '1h'"))
+        yield session
 
 
 def _waits(engine: Engine) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from threading import Barrier
 from typing import Any
 
@@ -24,8 +26,8 @@ from connector.domain.errors import (
 )
 from connector.domain.events import IN_CONSOLE
 from connector.domain.subscriptions import PAUSED
-from tests.watched import LEASE, Watching, profile
-from wire.database import open_engine, reading, writing
+from tests.watched import LEASE, Watching, database, profile
+from wire.database import reading, writing
 
 SAMPLE = Page(100, sample=True)
 TARGET = "https://hooks.example.com/1"
@@ -93,10 +95,15 @@ def test_watching_twice_makes_nothing_and_costs_nothing(watching: Watching, engi
     assert len(watching.wakeups.sent) == 1
 
 
-def test_watching_at_once_from_several_processes_makes_one(database_url: str) -> None:
+@pytest.fixture
+def processes(database_url: str) -> Iterator[list[Watching]]:
+    """Several on one database, each with connections of its own."""
+    with ExitStack() as until:
+        yield [Watching(until.enter_context(database(database_url))) for _ in range(4)]
+
+
+def test_watching_at_once_from_several_processes_makes_one(processes: list[Watching]) -> None:
     """On PostgreSQL several find that there is none, and all want to make it."""
-    engines = [open_engine(database_url) for _ in range(4)]
-    processes = [Watching(engine) for engine in engines]
     for round_ in range(6):
         if round_ % 2:
             subscribe(processes[0], f"ada{round_}")
@@ -110,14 +117,13 @@ def test_watching_at_once_from_several_processes_makes_one(database_url: str) ->
             list(pool.map(begin, range(8)))
     found = processes[0].watched.listed(processes[0].caller())
     assert [sum(w["in_console"] for w in row["watched_by"]) for row in found] == [1] * 6
-    for engine in engines:
-        engine.dispose()
 
 
-def test_watching_while_the_last_subscription_ends_leaves_it_watched(database_url: str) -> None:
+def test_watching_while_the_last_subscription_ends_leaves_it_watched(
+    processes: list[Watching],
+) -> None:
     """The watch that is found there may be deleted before it is ours."""
-    engines = [open_engine(database_url) for _ in range(2)]
-    mine, theirs = (Watching(engine) for engine in engines)
+    mine, theirs = processes[:2]
     for round_ in range(15):
         handle, together = f"ada{round_}", Barrier(2)
         made = subscribe(theirs, handle)
@@ -133,8 +139,6 @@ def test_watching_while_the_last_subscription_ends_leaves_it_watched(database_ur
             ending.result()
         assert shown["handle"] == handle
         assert [w["in_console"] for w in one(mine, handle)["watched_by"]] == [True]
-    for engine in engines:
-        engine.dispose()
 
 
 def test_bad_key_and_bad_input_are_refused_before_anything_is_kept(
