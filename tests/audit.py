@@ -24,7 +24,7 @@ _NOT_REACHED: Final = re.compile(
 def audit(requirements: str) -> int:
     """Audits the pins in a file, says what was found, and answers the exit status."""
     done = subprocess.run(
-        [*_PIP_AUDIT, *_OPTIONS, "--timeout=5", "--requirement", requirements],
+        [*_PIP_AUDIT, *_OPTIONS, "--timeout=30", "--requirement", requirements],
         capture_output=True,
         text=True,
         check=False,

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
@@ -17,6 +18,7 @@ from tests.postgres import Postgres, Reused, running_postgres
 from tests.redis import Redis, running_redis
 from tests.running import FakeUpstream, Server, fake_upstream, running_server
 from tests.watched import Watching, database
+from wire import postgresql
 
 # A slow machine is no failure: examples are bounded by their number.
 settings.register_profile("patient", deadline=None)
@@ -47,9 +49,9 @@ def _has_room(folder: Path) -> bool:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The whole product with the embedded endpoint; look-ups end after 5 seconds."""
+    """The whole product with the embedded endpoint; look-ups end after 8 seconds."""
     folder = tmp_path_factory.mktemp("embedded")
-    with running_server(folder, CONNECTOR_DEADLINE_SECONDS="5") as running:
+    with running_server(folder, CONNECTOR_DEADLINE_SECONDS="8") as running:
         yield running
 
 
@@ -92,8 +94,12 @@ def watching_front(
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL server for this test process."""
-    with running_postgres() as running:
+    """A PostgreSQL server for this test process, which waits for it however slow the machine is."""
+    with (
+        running_postgres() as running,
+        patch.dict(postgresql._LIBPQ, connect_timeout=60),
+        patch.dict(postgresql._OPTIONS, pool_timeout=60),
+    ):
         yield running
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,22 @@ def clean_environment(**settings: str) -> dict[str, str]:
     return {**kept, **settings}
 
 
+def _ports() -> Iterator[int]:
+    """Those of this test process alone, below the ones that systems give to whoever asks for any."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", f"gw{os.getpid()}")[2:])
+    first = 20_000 + number % 12 * 1000
+    return cycle(range(first, first + 1000))
+
+
+_PORTS = _ports()
+
+
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """One that nobody listens on, and that no other test is given before its server listens."""
+    for port in _PORTS:
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("unreachable")
 
 
 @dataclass
@@ -226,5 +240,7 @@ def fake_upstream() -> Iterator[FakeUpstream]:
     with _Server(("127.0.0.1", 0), handler) as server:
         upstream.url = f"http://127.0.0.1:{server.server_address[1]}"
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield upstream
-        server.shutdown()
+        try:
+            yield upstream
+        finally:
+            server.shutdown()

@@ -233,7 +233,7 @@ MISSING_HANDLE = b'{"error": "\'handle\' parameter is required and must be a non
 
 def until_told(poll: Callable[[], list[Any]]) -> list[Any]:
     """What `poll` answers as soon as that is something; looks are due again after a second."""
-    for _ in range(100):
+    for _ in range(500):
         if rows := poll():
             return rows
         time.sleep(0.2)

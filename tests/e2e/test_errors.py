@@ -89,7 +89,7 @@ RESERVED_OUTCOMES = {
     "test_unauthorized": (502, "upstream_unavailable", DOCUMENTED[8][1]),
     "test_unconfigured": (502, "upstream_unavailable", DOCUMENTED[7][1]),
     "test_crash": (502, "upstream_unavailable", "An unexpected server error occurred while "),
-    "test_slow": (504, "upstream_timeout", "The profile API did not answer within 5 seconds."),
+    "test_slow": (504, "upstream_timeout", "The profile API did not answer within 8 seconds."),
 }
 
 

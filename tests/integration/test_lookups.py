@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -157,7 +157,10 @@ def test_row_of_an_older_version_is_not_handed_out(watching: Watching, engine: E
     assert fetch(newer).cached is False
 
 
-def test_burst_of_one_question_reads_the_database_once(watching: Watching, engine: Engine) -> None:
+def test_burst_of_one_question_reads_the_database_once(
+    watching: Watching, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recent, "TRUST_SECONDS", 3600)
     fetch(watching)
     another = Watching(engine)
     with statements(engine) as seen:
@@ -257,7 +260,7 @@ def test_claims_of_a_crowd_are_told_apart(watching: Watching, engine: Engine) ->
 
     def hold(_session: Connection) -> None:
         begun.set()
-        goes_on.wait()
+        goes_on.wait(120)
 
     with ThreadPoolExecutor(61) as pool:
         pool.submit(known._claims.write, hold, locks=())
@@ -287,6 +290,16 @@ def test_threads_share_one_call(watching: Watching, engine: Engine) -> None:
     assert sum(each.row["credits_used"] for each in found) == 2
 
 
+def told(call: Callable[..., Any], called: threading.Event) -> Callable[..., Any]:
+    """`call`, which sets `called` first."""
+
+    def telling(*given: Any) -> Any:
+        called.set()
+        return call(*given)
+
+    return telling
+
+
 @pytest.mark.parametrize("error", [None, UpstreamUnavailable("Down.")], ids=["row", "failure"])
 def test_processes_share_one_call(
     watching: Watching, engine: Engine, error: ConnectorError | None
@@ -296,12 +309,17 @@ def test_processes_share_one_call(
     if error:
         profiles.answers["ada"] = error
     caller = replace(watching.caller(), deadline=Deadline(30, SystemClock().monotonic))
+    follows = threading.Event()
+    for process in processes:
+        # Asked by whoever may not look itself.
+        process.store.known = told(process.store.known, follows)
     with ThreadPoolExecutor(2) as pool:
         waiting = [
             pool.submit(p.fetch, "ada", caller, max_age_seconds=60, what="get_profile")
             for p in processes
         ]
         assert profiles.begun.wait(30)
+        assert follows.wait(30)
         profiles.go.set()
         failures = [each.exception() for each in waiting]
     assert len(profiles.asked) == 1

@@ -21,7 +21,8 @@ from connector.web.console.session import VISIT
 from profile_api.keys import TEST_KEY
 from profile_api.store import Store
 from tests.postgres import new_cluster, restarted
-from wire.database import open_engine, reading, writing
+from tests.watched import database
+from wire.database import reading, writing
 
 
 def product(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Client:
@@ -54,8 +55,7 @@ def test_database_that_is_not_migrated_is_awaited(
 def test_database_that_stops_is_told_without_a_traceback(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with new_cluster() as cluster:
-        engine = open_engine(cluster.server.url("postgres"))
+    with new_cluster() as cluster, database(cluster.server.url("postgres")) as engine:
         with restarted(cluster):
             migrate(engine)
             client = product(engine, monkeypatch)
@@ -64,7 +64,6 @@ def test_database_that_stops_is_told_without_a_traceback(
         assert looked_up(client) == (503, "unavailable")
         with restarted(cluster):
             assert looked_up(client) == (200, None)
-        engine.dispose()
     (line,) = (one for one in caplog.records if one.levelno >= logging.ERROR)
     assert "database" in line.getMessage()
     assert line.exc_info is None

@@ -7,6 +7,7 @@ import secrets
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -31,9 +32,8 @@ def test_databases_come_new_and_go_with_their_connections(postgres: Postgres) ->
     with postgres.database() as one, postgres.database() as other:
         assert one != other
         held = postgres.connect(one.rpartition("/")[2])
-    with pytest.raises(psycopg.OperationalError):
+    with closing(held), pytest.raises(psycopg.OperationalError):
         held.execute("SELECT 1")
-    held.close()
 
 
 def test_reused_database_is_found_without_rows_and_as_it_was_made(postgres: Postgres) -> None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from flask import Flask
 
+from connector.adapters import shared_counts
 from connector.adapters.counts import MemoryCounts
 from connector.adapters.shared_counts import QUIET_SECONDS, RedisCounts
 from connector.domain.ports import Clock
@@ -122,8 +123,10 @@ def test_monitors_are_never_refused(path: str) -> None:
 
 
 @pytest.fixture
-def shared() -> Iterator[Shared]:
+def shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shared]:
     """Makes counts in a Redis, and lets go of its connections at the end."""
+    # A slow machine is no Redis that is gone.
+    monkeypatch.setattr(shared_counts, "_TIMEOUT_SECONDS", 30)
     made: list[RedisCounts] = []
 
     def counts(url: str, clock: Clock0) -> RedisCounts:

@@ -14,7 +14,7 @@ import pytest
 import trustme
 
 from connector.adapters.clock import SystemClock
-from connector.adapters.queue import TASK, Queue
+from connector.adapters.queue import _SETTINGS, TASK, Queue
 from connector.adapters.store.deliveries import MAX_AT_ONCE
 from connector.domain.deliveries import ClaimedDelivery, Outcome
 from connector.domain.ports import Due
@@ -23,6 +23,14 @@ from tests.integration.test_delivering import A, post_video, subscribe
 from tests.redis import Redis
 from tests.running import ROOT, clean_environment, free_port
 from tests.watched import LEASE, Watching, database, profile, until_told
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow machine is no broker that is gone."""
+    options = _SETTINGS["broker_transport_options"]
+    for name in ("socket_connect_timeout", "socket_timeout"):
+        monkeypatch.setitem(options, name, 60)
 
 
 def claim_one(watching: Watching, sequence: int) -> ClaimedDelivery | None:

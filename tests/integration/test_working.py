@@ -73,7 +73,11 @@ def running(watching: Watching) -> Iterator[Running]:
     with fake_upstream() as receiver, new_session(pool_size=THREADS) as session:
         worker = replace(
             watching.worker(),
-            courier=replace(watching.courier, sender=WebhookSender(session), allow_local=True),
+            courier=replace(
+                watching.courier,
+                sender=WebhookSender(session, deadline_seconds=60),
+                allow_local=True,
+            ),
             clock=WaitingClock(watching.clock),
             threads=THREADS,
         )

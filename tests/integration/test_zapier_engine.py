@@ -181,7 +181,7 @@ def test_search_without_a_hit_is_empty(engine: Engine, key: str) -> None:
         (GET, "{{bundle.authData.api_key}}", "AppError", "handle: Missing data"),
         (GET, "test_down", "AppError", "The profile service is currently unavailable. Try again"),
         (GET, "test_crash", "AppError", "An unexpected server error occurred"),
-        (GET, "test_slow", "AppError", "The profile API did not answer within 5 seconds. The call"),
+        (GET, "test_slow", "AppError", "The profile API did not answer within 8 seconds. The call"),
         (FIND, "test_error", "AppError", "Error fetching profile data from the upstream service."),
         (FIND, "vm.tiktok.com/x", "AppError", "Short links hide the name."),
     ],

@@ -19,7 +19,7 @@ from connector.domain.trace import under
 from connector.log import Lines
 from connector.web.worker import ServerLog
 from tests.running import ROOT, clean_environment
-from wire.database import open_engine
+from tests.watched import database
 from wire.lines import LinesHandler
 
 PLANTED = "pLaNtEd7c1f5e0b9a2d4c6e8f"
@@ -40,7 +40,7 @@ def fail(exc: BaseException, cause: BaseException | None = None, note: str = "")
 
 
 def break_a_rule() -> None:
-    with open_engine("sqlite:///").connect() as session:
+    with database("sqlite:///") as engine, engine.connect() as session:
         session.execute(text("CREATE TABLE kept (target_url TEXT CHECK (target_url = ''))"))
         session.execute(text("INSERT INTO kept VALUES (:url)"), {"url": f"bare-{PLANTED}"})
 
