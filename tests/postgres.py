@@ -70,9 +70,11 @@ class Postgres:
         name = f"test_{secrets.token_hex(6)}"
         with self.connect() as connection:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-            yield self.url(name)
-            dropped = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
-            connection.execute(dropped)
+            try:
+                yield self.url(name)
+            finally:
+                dropped = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+                connection.execute(dropped)
 
 
 class Reused:

@@ -141,6 +141,11 @@ def until(there: Callable[[], Any], seconds: float = 100) -> Any:
     raise AssertionError("it never came")
 
 
+def early_in_a_minute() -> None:
+    """Comes back while much of the minute is left by which limits count."""
+    until(lambda: time.time() % 60 < 50)
+
+
 @dataclass
 class Received:
     """One request as the upstream got it."""

@@ -21,7 +21,7 @@ from profile_api.store import Store
 from tests.postgres import Reused
 from tests.running import ROOT, clean_environment
 from tests.watched import Watching, database, profile
-from wire.database import open_engine, reading, writing
+from wire.database import reading, writing
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 MIGRATE_WHEN_TOLD = """
@@ -125,8 +125,7 @@ def test_numbers_may_pass_32_bits(store: Store) -> None:
 
 def test_day_that_two_processes_begin_at_once_is_not_spent(migrated_database: Reused) -> None:
     """One found no budget of the day; before it looks again, the other has made it."""
-    with migrated_database.database() as url:
-        mine, theirs = open_engine(url), open_engine(url)
+    with migrated_database.database() as url, database(url) as mine, database(url) as theirs:
         owner = {"id": "c", "platform": "api", "sealed_key": "s", "created_at": 0}
         with writing(mine) as session:
             session.execute(insert(Connection).values(owner))
@@ -140,8 +139,6 @@ def test_day_that_two_processes_begin_at_once_is_not_spent(migrated_database: Re
         assert Watches(mine).set_aside("c", "2026-11-24", 2, budget=10)
         assert begun == [True]
         assert spent(mine) == 4
-        for engine in (mine, theirs):
-            engine.dispose()
 
 
 def spent(engine: Engine) -> int:

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from tests.postgres import Postgres
-from wire.database import open_engine, reading, writing
+from tests.watched import database
+from wire.database import reading, writing
 
 ADD_ONE = "UPDATE counted SET n = n + 1"
 
 
 @pytest.fixture
 def engine(new_database_url: str) -> Iterator[Engine]:
-    engine = open_engine(new_database_url)
-    with writing(engine) as session:
-        session.exec_driver_sql("CREATE TABLE counted (n INTEGER UNIQUE, t VARCHAR(64))")
-        session.exec_driver_sql("INSERT INTO counted VALUES (0, '')")
-    yield engine
-    engine.dispose()
+    with database(new_database_url) as engine:
+        with writing(engine) as session:
+            session.exec_driver_sql("CREATE TABLE counted (n INTEGER UNIQUE, t VARCHAR(64))")
+            session.exec_driver_sql("INSERT INTO counted VALUES (0, '')")
+        yield engine
 
 
 def count(engine: Engine) -> int:
@@ -91,26 +94,38 @@ def test_process_holds_few_connections_however_many_threads(postgres: Postgres) 
         with reading(engine) as session:
             return int(session.exec_driver_sql(held).one()[1])
 
-    with postgres.database() as url:
-        engine = open_engine(url)
-        with ThreadPoolExecutor(100) as pool:
-            most = max(pool.map(count_held, range(200)))
-        engine.dispose()
+    with postgres.database() as url, database(url) as engine, ThreadPoolExecutor(100) as pool:
+        most = max(pool.map(count_held, range(200)))
     assert most == 5
 
 
 def test_connections_that_the_server_ended_cost_no_transaction(postgres: Postgres) -> None:
     """As when a host restarts or replaces its database."""
-    with postgres.database() as url:
-        engine = open_engine(url)
+    with postgres.database() as url, database(url) as engine:
         _select(engine)
         with postgres.connect() as connection:
             query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
             assert connection.execute(query, [engine.url.database]).fetchall() == [(True,)]
         _select(engine)
-        engine.dispose()
 
 
 def _select(engine: Engine) -> None:
     with reading(engine) as session:
         assert session.exec_driver_sql("SELECT 1").scalar_one() == 1
+
+
+def test_new_file_that_another_process_reads_is_waited_for(tmp_path: Path) -> None:
+    """SQLite makes it one of a log only for whoever is alone, and waits for nobody there."""
+    file = tmp_path / "new.db"
+    with (
+        closing(sqlite3.connect(file)) as other,
+        database(f"sqlite:///{file}") as engine,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        other.execute("CREATE TABLE counted (n INTEGER)")
+        other.execute("INSERT INTO counted VALUES (1)")
+        coming = pool.submit(count, engine)
+        with pytest.raises(TimeoutError):
+            coming.result(1)
+        other.commit()
+        assert coming.result(60) == 1

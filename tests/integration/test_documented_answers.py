@@ -17,7 +17,7 @@ from profile_api.services.embedded import RESERVED, SLOW_HANDLE
 from profile_api.services.samples import SAMPLE_HANDLES
 from schemas.catalog import CATALOG
 from tests.documented import Document, check_answer, operations, resolve
-from tests.running import PLATFORM_SOURCES, FakeUpstream, Server, reply
+from tests.running import PLATFORM_SOURCES, FakeUpstream, Server, early_in_a_minute, reply
 
 platforms = pytest.mark.parametrize("platform", PLATFORM_SOURCES)
 
@@ -391,6 +391,7 @@ def test_refusals_fit(
     poor = {"X-API-Key": server.new_key(credits=1)[0]}
     limited = {"X-API-Key": server.new_key(rate_limit=1)[0]}
     body = {"handle": "stoolpresidente"}
+    early_in_a_minute()
     asked: list[tuple[int, str, str, dict[str, Any]]] = [
         (400, "POST", action, {"data": b"{", "headers": key}),
         (400, "POST", f"/{platform}/request", {"json": {"url": "/nowhere"}, "headers": key}),
