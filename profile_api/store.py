@@ -86,18 +86,18 @@ class Store:
             row = connection.execute(query).one_or_none()
         if row is None:
             return None
-        used = row.rate_count if row.rate_window == _window(now) else 0
+        used = row.rate_count if row.rate_window in _windows(now) else 0
         return Key(row.id, row.credits, row.rate_limit, max(row.rate_limit - used, 0))
 
     def count_request(self, key_id: int, *, now: datetime) -> int | None:
         """Counts one request; answers how many are left in this minute, or null when none was."""
-        window = _window(now)
-        same = ApiKey.rate_window == window
+        windows = _windows(now)
+        same = ApiKey.rate_window.in_(windows)
         statement = (
             update(ApiKey)
             .where(ApiKey.id == key_id, ~same | (ApiKey.rate_count < ApiKey.rate_limit))
             .values(
-                rate_window=window,
+                rate_window=case((same, ApiKey.rate_window), else_=windows[0]),
                 rate_count=case((same, ApiKey.rate_count + 1), else_=1),
             )
             .returning(ApiKey.rate_limit - ApiKey.rate_count)
@@ -221,8 +221,10 @@ def _seconds(now: datetime) -> int:
     return int(now.timestamp())
 
 
-def _window(now: datetime) -> int:
-    return _seconds(now) // WINDOW_SECONDS
+def _windows(now: datetime) -> tuple[int, int]:
+    """The minute, and the next: whoever comes as one ends may be later here than who came after."""
+    window = _seconds(now) // WINDOW_SECONDS
+    return window, window + 1
 
 
 def seconds_to_next_window(now: datetime) -> int:

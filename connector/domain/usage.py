@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from connector.domain.answers import CREDITS_PER_LOOKUP
@@ -43,6 +43,11 @@ SAVED: Final = Spent(saved=CREDITS_PER_LOOKUP)
 def day_of(now: datetime) -> str:
     """The day of `now`, which is in UTC."""
     return now.strftime("%Y-%m-%d")
+
+
+def day_after(day: str) -> str:
+    """The next one, as `day_of` writes them."""
+    return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
 
 
 def spent_on(error: ConnectorError) -> Spent:

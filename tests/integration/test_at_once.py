@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Thread
 
 import pytest
@@ -85,6 +85,20 @@ def test_requests_at_once_are_all_counted(store: Store) -> None:
     with ThreadPoolExecutor(50) as pool:
         left = list(pool.map(lambda _: store.count_request(key_id, now=NOW), range(50)))
     assert sorted(n for n in left if n is not None) == list(range(10))
+
+
+def test_minute_that_ended_does_not_begin_again(store: Store) -> None:
+    """Of requests around a minute's end the earlier may come last, or by a clock that is behind."""
+    key_id = store.create_key("sk_x", name="x", credits=1, rate_limit=10, now=NOW)
+    assert key_id is not None
+    before = NOW - timedelta(minutes=1)
+    left = [store.count_request(key_id, now=now) for now in [NOW, before] * 10]
+    assert left == [*range(9, -1, -1)] + [None] * 10
+    key = store.find_key("sk_x", now=before)
+    assert key is not None
+    assert key.remaining == 0
+    # A clock that ran ahead, and was set right, locks nobody out.
+    assert store.count_request(key_id, now=NOW - timedelta(minutes=2)) == 9
 
 
 def test_key_made_by_many_at_once_is_stored_once(store: Store) -> None:

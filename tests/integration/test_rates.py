@@ -122,6 +122,15 @@ def test_monitors_are_never_refused(path: str) -> None:
     assert statuses(app, path=path, headers={"X-API-Key": KEY}) == ALL
 
 
+def test_minute_that_ended_does_not_begin_again() -> None:
+    """Of requests around its end the earlier may come last."""
+    counts = MemoryCounts()
+    assert [counts.count(["a"], minute)[0] for minute in [7, 6] * 3] == [1, 2, 3, 4, 5, 6]
+    assert counts.count(["a"], 8) == [1]
+    # A clock that ran ahead, and was set right, locks nobody out.
+    assert counts.count(["a"], 6) == [1]
+
+
 @pytest.fixture
 def shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shared]:
     """Makes counts in a Redis, and lets go of its connections at the end."""

@@ -256,6 +256,19 @@ def test_many_at_once_are_counted_one_by_one(watching: Watching, database_url: s
     assert watching.firing.store.count_request(made["id"], now + timedelta(minutes=1))
 
 
+def test_minute_or_day_that_ended_does_not_begin_again(watching: Watching) -> None:
+    """Of requests around its end the earlier may come last, or by a clock that is behind."""
+    made = make(watching, daily_credits=20, requests_per_minute=10)
+    store, now = watching.firing.store, watching.clock.now()
+    moments = [now, now - timedelta(minutes=1)] * 10
+    assert [store.count_request(made["id"], at) for at in moments] == [True] * 10 + [False] * 10
+    days = ["2026-12-01", "2026-11-30"] * 10
+    assert [store.set_aside(made["id"], day, 2) for day in days] == [True] * 10 + [False] * 10
+    # A clock that ran ahead, and was set right, locks nobody out.
+    assert store.count_request(made["id"], now - timedelta(minutes=2))
+    assert store.set_aside(made["id"], "2026-11-29", 2)
+
+
 def test_key_that_works_no_more_disables_it(watching: Watching) -> None:
     """Who fires it is not told to send a key."""
     made = make(watching)

@@ -30,6 +30,7 @@ from connector.adapters.store.tables import Webhook as Row
 from connector.adapters.store.time import from_ms, to_ms
 from connector.domain.acting import acting
 from connector.domain.subscriptions import ACTIVE
+from connector.domain.usage import day_after
 from connector.domain.webhooks import Call, Standing, Webhook
 from wire.database import reading, writing
 from wire.together import Together
@@ -123,22 +124,27 @@ class Webhooks:
     def count_request(self, webhook_id: str, now: datetime) -> bool:
         """Counts one request; false, and not counted, beyond what a minute allows."""
         window = to_ms(now) // _MINUTE
-        same = Row.rate_window == window
+        # Whoever comes as a minute ends may be later here than who came after: none begins twice.
+        same = Row.rate_window.in_((window, window + 1))
+        kept = case((same, Row.rate_window), else_=window)
         counted = (
             update(Row)
             .where(Row.id == webhook_id, or_(~same, Row.rate_count < Row.requests_per_minute))
-            .values(rate_window=window, rate_count=case((same, Row.rate_count + 1), else_=1))
+            .values(rate_window=kept, rate_count=case((same, Row.rate_count + 1), else_=1))
         )
         with writing(self._engine) as session:
             return session.execute(counted).rowcount > 0
 
     def set_aside(self, webhook_id: str, day: str, credits: int) -> bool:
         """Takes credits out of the day's budget; false, and nothing taken, where it would not last."""
-        spent = case((Row.credit_day == day, Row.credits), else_=0)
+        # As a day ends, too.
+        same = Row.credit_day.in_((day, day_after(day)))
+        spent = case((same, Row.credits), else_=0)
+        kept = case((same, Row.credit_day), else_=day)
         taken = (
             update(Row)
             .where(Row.id == webhook_id, spent + credits <= Row.daily_credits)
-            .values(credit_day=day, credits=spent + credits)
+            .values(credit_day=kept, credits=spent + credits)
         )
         with writing(self._engine) as session:
             return session.execute(taken).rowcount > 0
