@@ -15,6 +15,10 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_pla
 DESK = {"width": 1280, "height": 900}
 
 
+# Milliseconds: a busy machine is slow, and no page is broken by that.
+PATIENCE = 120_000
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A browser; without a sandbox, as tests also run as root."""
@@ -22,7 +26,7 @@ def chromium() -> Iterator[Browser]:
     assert path, "The tests need chromium: make tools"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
+            executable_path=path, args=["--no-sandbox", "--disable-gpu"], timeout=PATIENCE
         )
         yield browser
         browser.close()
@@ -38,7 +42,7 @@ class Seen:
     foreign: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(PATIENCE)
         self.page.on("console", self._complain)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", self._note)

@@ -49,9 +49,16 @@ def _has_room(folder: Path) -> bool:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The whole product with the embedded endpoint; look-ups end after 8 seconds."""
-    folder = tmp_path_factory.mktemp("embedded")
-    with running_server(folder, CONNECTOR_DEADLINE_SECONDS="8") as running:
+    """The whole product with the embedded endpoint."""
+    with running_server(tmp_path_factory.mktemp("embedded")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def hasty_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The same; look-ups end after 2 seconds."""
+    folder = tmp_path_factory.mktemp("hasty-embedded")
+    with running_server(folder, CONNECTOR_DEADLINE_SECONDS="2") as running:
         yield running
 
 

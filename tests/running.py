@@ -143,7 +143,7 @@ def until(there: Callable[[], Any], seconds: float = 100) -> Any:
 
 def early_in_a_minute() -> None:
     """Comes back while much of the minute is left by which limits count."""
-    until(lambda: time.time() % 60 < 50)
+    until(lambda: time.time() % 60 < 40)
 
 
 @dataclass
@@ -213,7 +213,9 @@ class _Handler(socketserver.BaseRequestHandler):
             for name, _, value in (line.partition(":") for line in lines[1:])
         }
         while len(rest) < int(headers.get("content-length", 0)):
-            rest += self.request.recv(65536)
+            if not (more := self.request.recv(65536)):
+                return
+            rest += more
         body = json.loads(rest) if rest else None
         request = Received(lines[0].split(" ")[1], headers, body, rest)
         self.upstream.received.append(request)

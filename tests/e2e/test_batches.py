@@ -18,6 +18,7 @@ import pytest
 import requests
 from standardwebhooks import Webhook
 
+from connector.adapters.store.tables import JobRow
 from schemas.jobs import MAX_BATCH
 from tests.e2e.test_instant import HEADERS, Product, running_product
 from tests.running import (
@@ -106,7 +107,7 @@ def test_killed_worker_is_resumed_and_pays_for_no_row_twice(
         made = answer.json()
         path = f"/api/jobs/{made['id']}"
         assert "No worker is alive" in made["problem"]
-        process = product.start("-m", "tests.soak.worker")
+        process = product.start()
         until(lambda: held.answered.total() == held.held_after)
         until(lambda: product.call("GET", path)["done"] == MAX_BATCH // 10 + len(held.done()))
         os.kill(process.pid, signal.SIGKILL)
@@ -114,7 +115,8 @@ def test_killed_worker_is_resumed_and_pays_for_no_row_twice(
         paid = product.call("GET", path)
         asked_before = Counter(held.answered)
         held.go_on.set()
-        product.start("-m", "tests.soak.worker")
+        product.end_claims(JobRow)
+        product.start()
         job = until(lambda: ended(product, path), seconds=150)
         rows = product.call("GET", f"{path}/rows?limit=1000")
         (told,) = until(lambda: receiver.received)

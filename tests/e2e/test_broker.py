@@ -17,6 +17,7 @@ import pytest
 
 from connector.adapters.clock import SystemClock
 from connector.adapters.queue import Queue
+from connector.adapters.store.tables import Delivery
 from connector.domain.ports import Due
 from tests.e2e.test_instant import KEY, Product, running_product, subscribe
 from tests.postgres import Postgres
@@ -30,7 +31,6 @@ from tests.running import (
     until,
 )
 from tests.watched import profile
-from wire.database import open_engine, writing
 
 WORK = """
 import os, signal
@@ -274,11 +274,7 @@ def test_killed_worker_s_delivery_is_sent_by_another(
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     receiver.answers("taken", reply(200, {}))
-    engine = open_engine(database)
-    with writing(engine) as session:
-        # Rather than to wait for the minute that it lasts.
-        session.exec_driver_sql("UPDATE deliveries SET lease_until = 1 WHERE state = 'pending'")
-    engine.dispose()
+    product.end_claims(Delivery)
     with product.worker():
         until(lambda: of(product, made, "delivered"))
     first, second = receiver.asked_for("taken")

@@ -14,17 +14,17 @@ from playwright.sync_api import Browser, expect
 from sqlalchemy import insert, select
 
 from connector.adapters.store.tables import Snapshot, Watch
-from tests.browsing import Seen, chromium, tab
+from tests.browsing import PATIENCE, Seen, chromium, tab
 from tests.e2e.test_instant import KEY, Product, running_product
 from tests.running import FakeUpstream, fake_upstream, reply, until
 from tests.visiting import Visit
-from tests.watched import MISSING_HANDLE, profile
-from wire.database import open_engine, writing
+from tests.watched import MISSING_HANDLE, database, profile
+from wire.database import writing
 
 FIRST_PAINT_BYTES = 100_000
 PHONE = {"width": 375, "height": 800}
 # A page that shows progress looks again every few seconds.
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,10 @@ def test_what_strangers_wrote_is_text_wherever_it_is_shown(
     expect(page.locator("#rows")).to_contain_text("javascript:alert(3)")
     console.look()
     page.get_by_role("button", name="Watch this profile").click()
-    until(lambda: (console.go("/watched/api/hostile"), page.get_by_text(IMAGE).count())[1])
+    # Until then the page loads itself again now and then.
+    until(lambda: product.call("GET", "/api/profiles/hostile/history"))
+    console.go("/watched/api/hostile")
+    expect(page.get_by_text(IMAGE).first).to_be_visible()
     console.go("/watched")
     webhook = product.call("POST", "/api/webhooks", name=IMAGE)
     assert page.request.post(webhook["url"], form={"handle": SCRIPT}).status == 400
@@ -344,8 +347,8 @@ def test_pages_with_much_on_them_are_light(product: Product, upstream: FakeUpstr
 
 def _add_looks(product: Product, handle: str, count: int) -> None:
     now = round(time.time() * 1000)
-    engine = open_engine(f"sqlite:///{product.folder}/connector.db")
-    with writing(engine) as session:
+    url = f"sqlite:///{product.folder}/connector.db"
+    with database(url) as engine, writing(engine) as session:
         watch_id = session.execute(select(Watch.id).where(Watch.handle == handle)).scalar_one()
         look = {"watch_id": watch_id, "user_id": "1", "status": "found", "hearts": 190_400_000}
         # Looks are in the order of their ids.
@@ -355,7 +358,6 @@ def _add_looks(product: Product, handle: str, count: int) -> None:
             for n in range(1, count)
         ]
         session.execute(insert(Snapshot), looks)
-    engine.dispose()
 
 
 def test_pages_work_without_scripts(

@@ -21,8 +21,8 @@ from tests.e2e.test_instant import HEADERS, KEY, Product, receiver, running_prod
 from tests.integration.test_console import sign_in
 from tests.running import FakeUpstream, reply, until
 from tests.verifying import verifies
-from tests.watched import MISSING_HANDLE, profile
-from wire.database import open_engine, reading
+from tests.watched import MISSING_HANDLE, database, profile
+from wire.database import reading
 
 __all__ = ["receiver"]
 OLD, NEW = new_encryption_key(), new_encryption_key()
@@ -119,15 +119,13 @@ def test_key_is_replaced_while_all_goes_on(
 
 def check_sealed(database_url: str) -> None:
     """Each column holds something, which the new key alone opens."""
-    engine = open_engine(database_url)
-    with reading(engine) as session:
+    with database(database_url) as engine, reading(engine) as session:
         for column in sealed_columns():
             values = session.execute(select(column).where(column.is_not(None))).scalars().all()
             assert values, column
             for value in values:
                 assert FernetVault([NEW]).open(value)
                 assert not opens(OLD, value)
-    engine.dispose()
 
 
 def opens(key: str, value: Any) -> bool:

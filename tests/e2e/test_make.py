@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 
+from profile_api.services.embedded import SLOW_HANDLE
 from profile_api.services.samples import DOCUMENTED, SAMPLE_HANDLES
 from schemas.universal import ENDPOINTS
 from tests.make_app.app import load
@@ -146,7 +147,6 @@ ERRORS = {
     "test_down": ("ConnectionError", r"\[502\] Error fetching|\[502\] The profile service .+"),
     "test_malformed": ("ConnectionError", r"\[502\] Received invalid data format .+"),
     "test_unauthorized": ("ConnectionError", r"\[502\] Service authentication failed\. .+"),
-    "test_slow": ("ConnectionError", r"\[504\] The profile API did not .+ may have been charged.+"),
     "a b": ("DataError", r"\[400\] The handle holds white space .+"),
 }
 
@@ -158,6 +158,14 @@ def test_failure_has_the_type_that_fits(make: Runner, connection: Connection, ha
     kind, message = ERRORS[handle]
     assert error.type == kind
     assert re.match(message, error.message), error.message
+
+
+def test_late_answer_says_that_it_may_have_been_charged(hasty_server: Server) -> None:
+    make = Runner(APP, hasty_server.url)
+    connection = make.connect(apiKey=hasty_server.new_key()[0])
+    error = error_of(make, "getProfile", connection, handle=SLOW_HANDLE)
+    assert error.type == "ConnectionError"
+    assert re.match(r"\[504\] The profile API did not .+ may have been charged", error.message)
 
 
 @pytest.mark.parametrize("module", ["getProfile", "findProfile", "makeApiCall"])

@@ -161,6 +161,7 @@ def test_worker_on_a_machine_of_its_own_is_scraped_there(
             ).raise_for_status()
             url = f"http://127.0.0.1:{port}"
             until(lambda: receiver.received)
+            until(lambda: status_at(f"{url}/metrics"))
             theirs = until(
                 lambda: (found := scrape(url)).get("delivery_try_seconds_count delivered") and found
             )
@@ -176,6 +177,13 @@ def test_worker_on_a_machine_of_its_own_is_scraped_there(
             assert worker.wait(60) == 0
 
 
+def status_at(url: str) -> int | None:
+    """Null while nobody listens."""
+    with suppress(requests.ConnectionError):
+        return requests.get(url, timeout=60).status_code
+    return None
+
+
 def test_worker_whose_port_another_still_has_works_and_answers_later(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -185,10 +193,4 @@ def test_worker_whose_port_another_still_has_works_and_answers_later(
     with socket.create_server(("127.0.0.1", port)):
         answer_scrapes(Settings(), port, Metrics())
         until(lambda: caplog.messages)
-
-    def answered() -> bool:
-        with suppress(requests.ConnectionError):
-            return requests.get(url, timeout=60).ok
-        return False
-
-    until(answered)
+    until(lambda: status_at(url) == 200)

@@ -15,9 +15,8 @@ import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from connector.adapters.store.tables import Lookup
-from tests.running import FakeUpstream, reply, running_server
-from tests.watched import profile
-from wire.database import open_engine
+from tests.running import FakeUpstream, reply, running_server, until
+from tests.watched import database, profile
 
 KEY = "sk_reported_7d1e"
 HANDLE = "whoever.it.is"
@@ -90,11 +89,11 @@ def test_what_fails_is_reported_and_traced_without_secrets(
             ).status_code
 
         assert look_up(HANDLE) == 200
-        engine = open_engine(f"sqlite:///{tmp_path}/connector.db")
-        Lookup.metadata.tables["lookups"].drop(engine)
-        engine.dispose()
+        with database(f"sqlite:///{tmp_path}/connector.db") as engine:
+            Lookup.metadata.tables["lookups"].drop(engine)
         # Another, as what is known in memory is answered all the same.
         assert look_up(f"{HANDLE}.2") == 500
+        until(collector.reports)
     (asked,) = upstream.asked_for(HANDLE)
     spans = [s for s in collector.spans() if s.trace_id.hex() == TRACE]
     by_id = {s.span_id.hex(): s for s in spans}

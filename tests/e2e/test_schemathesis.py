@@ -48,6 +48,7 @@ def schemathesis(
     command = [sys.executable, "-m", "schemathesis.cli", "run", "document.json"]
     command += ["--url", server.url, "--header", f"Authorization: Bearer {key}"]
     command += ["--seed", SEED, "--generation-database", "none", "--no-color", "--warnings", "off"]
+    command += ["--request-timeout", "60"]
     return subprocess.run(
         [*command, *options],
         cwd=folder,

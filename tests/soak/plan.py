@@ -71,7 +71,7 @@ class Plan:
     @property
     def lease_seconds(self) -> float:
         """How long a worker's claim lasts: longer than what it is for may take."""
-        return 5.0 if self.is_brief else 20.0
+        return 10.0 if self.is_brief else 20.0
 
     @property
     def hostile(self) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ def _hurried(by: watching.Watcher | watching.Batcher, work: ClaimedWatch | Task)
     return owner_of(work, vault=by.vault, clock=by.clock, max_deadline_seconds=DEADLINE_SECONDS)
 
 
-def main(lease_seconds: str = "5", fault: str = "") -> None:
+def main(lease_seconds: str, fault: str = "") -> None:
     install(fault)
     hurry()
     worker = make_worker(Settings.from_env(os.environ))

@@ -131,5 +131,7 @@ def running_world(names: list[str], keys: frozenset[str], *, seed: int) -> Itera
     with _Server(("127.0.0.1", 0), handler) as server:
         world.url = f"http://127.0.0.1:{server.server_address[1]}"
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield world
-        server.shutdown()
+        try:
+            yield world
+        finally:
+            server.shutdown()
