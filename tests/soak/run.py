@@ -105,12 +105,14 @@ class Soak:
         threads = [*visiting, threading.Thread(target=self.measuring.run)]
         for thread in (posting, threading.Thread(target=self._keep_polling), *threads):
             thread.start()
-        self.killing.run(self.plan.kills)
-        posting.join()
-        self.over.wait(max(started + self.plan.seconds - time.monotonic(), 0))
-        self.measuring.stop()
-        for visitor in self.visitors:
-            visitor.over.set()
+        try:
+            self.killing.run(self.plan.kills)
+            posting.join()
+            self.over.wait(max(started + self.plan.seconds - time.monotonic(), 0))
+        finally:
+            self.measuring.stop()
+            for visitor in self.visitors:
+                visitor.over.set()
         for thread in threads:
             thread.join()
 
