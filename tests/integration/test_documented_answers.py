@@ -389,8 +389,7 @@ def test_refusals_fit(
 ) -> None:
     action, search = f"/{platform}/actions/get_profile", f"/{platform}/searches/find_profile"
     poor = {"X-API-Key": server.new_key(credits=1)[0]}
-    limited = {"X-API-Key": server.new_key(rate_limit=1)[0]}
-    body = {"handle": "stoolpresidente", "max_age_seconds": 0}
+    body = {"handle": "stoolpresidente"}
     asked: list[tuple[int, str, str, dict[str, Any]]] = [
         (400, "POST", action, {"data": b"{", "headers": key}),
         (400, "POST", f"/{platform}/request", {"json": {"url": "/nowhere"}, "headers": key}),
@@ -406,9 +405,19 @@ def test_refusals_fit(
     ]
     for status, method, path, options in asked:
         assert ask(server, document, method, path, **options).status_code == status
+
+
+@platforms
+def test_refusal_beyond_a_limit_fits(
+    hasty_server: Server, document: Document, platform: str
+) -> None:
+    """With more time it would wait for the next minute."""
+    path = f"/{platform}/actions/get_profile"
+    body = {"handle": "stoolpresidente", "max_age_seconds": 0}
+    limited = {"X-API-Key": hasty_server.new_key(rate_limit=1)[0]}
     early_in_a_minute()
     for status in (200, 429):
-        answer = ask(server, document, "POST", action, json=body, headers=limited)
+        answer = ask(hasty_server, document, "POST", path, json=body, headers=limited)
         assert answer.status_code == status
 
 
