@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import socketserver
 import subprocess
@@ -37,6 +38,15 @@ def clean_environment(**settings: str) -> dict[str, str]:
     names = ("PATH", "HOME", "LANG", "WEB_WORKER_CLASS")
     kept = {name: os.environ[name] for name in names if name in os.environ}
     return {**kept, **settings}
+
+
+def copy_part(name: str, folder: Path) -> None:
+    """Copies a file or folder of the project to `folder`, while other tests may compile what is in it."""
+    source = ROOT / name
+    if source.is_dir():
+        shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("*.pyc.*"))
+    else:
+        shutil.copy(source, folder / name)
 
 
 def _ports() -> Iterator[int]:

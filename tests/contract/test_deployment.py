@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +17,7 @@ from connector.adapters.crypto import new_encryption_key
 from connector.config import Settings, documented
 from connector.findings import HEROKU, Facts, Level, findings
 from connector.serve import PARTS
-from tests.running import ROOT, Server, clean_environment, free_port
+from tests.running import ROOT, Server, clean_environment, copy_part, free_port
 
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -116,8 +115,7 @@ def test_image_holds_all_that_its_commands_need(tmp_path: Path) -> None:
     for words in re.findall(r"COPY (.*) \S+", DOCKERFILE):
         for name in shlex.split(words):
             assert f"!{name}" in ignored
-            source = ROOT / name
-            (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
+            copy_part(name, tmp_path)
     for command in (
         "connector migrate",
         "gunicorn --check-config app:app",

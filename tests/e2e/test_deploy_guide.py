@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from base64 import urlsafe_b64decode
@@ -17,7 +16,7 @@ import requests
 
 from profile_api.keys import TEST_KEY
 from tests.children import binary, child
-from tests.running import ROOT, clean_environment, free_port, until
+from tests.running import ROOT, clean_environment, copy_part, free_port, until
 
 GUIDE = (ROOT / "docs" / "deploy.md").read_text("utf-8")
 BLOCKS = re.findall(r"<!-- run by tests/e2e/test_deploy_guide.py -->\n```sh\n(.*?)```", GUIDE, re.S)
@@ -42,9 +41,7 @@ class Machine:
             (root / folder).mkdir(parents=True)
         (root / "srv/connector/current").symlink_to("1")
         for name in PARTS:
-            source = ROOT / name
-            target = root / "srv/connector/1" / name
-            (shutil.copytree if source.is_dir() else shutil.copy)(source, target)
+            copy_part(name, root / "srv/connector/1")
         (root / "srv/connector/1/.venv").symlink_to(sys.prefix)
         command = root / "srv/connector/1/deploy/connector"
         command.write_text(self.here(command.read_text("utf-8")))

@@ -25,7 +25,7 @@ from sqlalchemy import insert, update
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from connector.__main__ import cli
-from connector.adapters.store.tables import Delivery, JobRow, Snapshot
+from connector.adapters.store.tables import Delivery, JobRow, Snapshot, Watch
 from tests.running import (
     ROOT,
     FakeUpstream,
@@ -92,7 +92,7 @@ class Product:
             process.terminate()
             assert process.wait(60) == 0, self.log.read_text()
 
-    def end_claims(self, of: type[Delivery | JobRow]) -> None:
+    def end_claims(self, of: type[Delivery | JobRow | Watch]) -> None:
         """Those of a worker that was killed, rather than to wait for the minute that they last."""
         with database(self._environment["DATABASE_URL"]) as engine, writing(engine) as session:
             session.execute(update(of).where(of.lease_until.is_not(None)).values(lease_until=1))

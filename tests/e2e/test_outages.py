@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from connector.adapters.store.tables import Watch
 from tests.e2e.test_instant import post_video, running_product, subscribe
 from tests.postgres import new_cluster, restarted
 from tests.running import (
@@ -42,6 +43,7 @@ def test_worker_outlives_its_database(
             with restarted(cluster):
                 post_video(upstream, "outage")
                 # A look that the outage interrupted is done again when its claim has ended.
+                product.end_claims(Watch)
                 until(lambda: product.call("GET", "/api/deliveries?state=delivered"), 200)
                 process.terminate()
                 assert process.wait(60) == 0

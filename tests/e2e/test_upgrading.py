@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,7 +18,7 @@ from connector.config import Settings, SettingsError
 from connector.databases import migrate_database
 from profile_api.keys import TEST_KEY
 from tests.e2e.test_backup import Receiver, asked, load
-from tests.running import ROOT, clean_environment, fake_upstream, until
+from tests.running import ROOT, clean_environment, copy_part, fake_upstream, until
 
 NEXT = "99.0.0"
 # As systemd is told to start the web server.
@@ -89,8 +88,7 @@ def make_next(folder: Path) -> None:
     """A copy of this version with another number, and another migration."""
     folder.mkdir()
     for part in PARTS:
-        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
-        copy(ROOT / part, folder / part)
+        copy_part(part, folder)
     before = CONNECTOR_TABLES.newest()
     revision = f"{int(before) + 1:04}"
     script = folder / f"connector/adapters/store/migrations/versions/{revision}_added.py"

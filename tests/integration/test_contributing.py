@@ -17,7 +17,7 @@ PAGE = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 EXAMPLES = dict(re.findall(r"^### (.+?)\n.*?^```diff\n(.*?)^```", PAGE, re.S | re.M))
 # Installed, kept or made again at any time; the rest is what one clones.
 NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv", "var", "node_modules", ".*_cache", ".hypothesis", "images"
+    ".git", ".venv", "var", "node_modules", ".*_cache", ".hypothesis", "images", "*.pyc.*"
 )
 # By example: what of each generated file tells of it.
 EVERYWHERE = {
