@@ -10,13 +10,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 DESK = {"width": 1280, "height": 900}
 
 
 # Milliseconds: a busy machine is slow, and no page is broken by that.
 PATIENCE = 120_000
+expect.set_options(timeout=PATIENCE)
 
 
 @contextmanager

@@ -251,13 +251,19 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 @contextmanager
+def serving(server: socketserver.TCPServer) -> Iterator[str]:
+    """The address of a server that answers until the block ends, however that ends."""
+    with server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+
+
+@contextmanager
 def fake_upstream() -> Iterator[FakeUpstream]:
     upstream = FakeUpstream("")
     handler = type("Handler", (_Handler,), {"upstream": upstream})
-    with _Server(("127.0.0.1", 0), handler) as server:
-        upstream.url = f"http://127.0.0.1:{server.server_address[1]}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield upstream
-        finally:
-            server.shutdown()
+    with serving(_Server(("127.0.0.1", 0), handler)) as upstream.url:
+        yield upstream

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -229,12 +228,3 @@ def database(url: str, *, new: bool = False) -> Iterator[Engine]:
 
 
 MISSING_HANDLE = b'{"error": "\'handle\' parameter is required and must be a non-empty string."}'
-
-
-def until_told(poll: Callable[[], list[Any]]) -> list[Any]:
-    """What `poll` answers as soon as that is something; looks are due again after a second."""
-    for _ in range(500):
-        if rows := poll():
-            return rows
-        time.sleep(0.2)
-    raise AssertionError("nothing was told")

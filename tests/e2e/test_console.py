@@ -14,17 +14,14 @@ from playwright.sync_api import Browser, expect
 from sqlalchemy import insert, select
 
 from connector.adapters.store.tables import Snapshot, Watch
-from tests.browsing import PATIENCE, Seen, chromium, tab
+from tests.browsing import Seen, chromium, tab
 from tests.e2e.test_instant import KEY, Product, running_product
 from tests.running import FakeUpstream, fake_upstream, reply, until
 from tests.visiting import Visit
-from tests.watched import MISSING_HANDLE, database, profile
-from wire.database import writing
+from tests.watched import MISSING_HANDLE, profile
 
 FIRST_PAINT_BYTES = 100_000
 PHONE = {"width": 375, "height": 800}
-# A page that shows progress looks again every few seconds.
-expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -347,8 +344,7 @@ def test_pages_with_much_on_them_are_light(product: Product, upstream: FakeUpstr
 
 def _add_looks(product: Product, handle: str, count: int) -> None:
     now = round(time.time() * 1000)
-    url = f"sqlite:///{product.folder}/connector.db"
-    with database(url) as engine, writing(engine) as session:
+    with product.writing() as session:
         watch_id = session.execute(select(Watch.id).where(Watch.handle == handle)).scalar_one()
         look = {"watch_id": watch_id, "user_id": "1", "status": "found", "hearts": 190_400_000}
         # Looks are in the order of their ids.

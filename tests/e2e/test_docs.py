@@ -8,7 +8,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browsing import PATIENCE, chromium, tab
+from tests.browsing import chromium, tab
 from tests.documented import operations
 from tests.running import Server
 
@@ -40,7 +40,7 @@ def test_docs_show_every_operation_and_ask_nobody_else(server: Server, browser: 
     wanted = {(method, path, told["summary"]) for method, path, told in operations(document)}
     with tab(browser, server.url) as seen:
         seen.page.goto(f"{server.url}/docs/")
-        expect(seen.page.locator(".opblock-summary-path").first).to_be_visible(timeout=PATIENCE)
+        expect(seen.page.locator(".opblock-summary-path").first).to_be_visible()
         shown = set(read_down(seen.page))
         assert (seen.foreign, seen.complaints) == ([], [])
     assert shown == wanted
@@ -68,7 +68,7 @@ def test_docs_try_a_real_look_up(server: Server, browser: Browser) -> None:
         operation.locator(".try-out__btn").click()
         operation.locator(".execute").click()
         answer = operation.locator(".live-responses-table .response")
-        expect(answer).to_contain_text('"handle": "stoolpresidente"', timeout=PATIENCE)
+        expect(answer).to_contain_text('"handle": "stoolpresidente"')
         expect(answer).to_contain_text("x-request-id")
         assert answer.inner_text().startswith("200")
         assert seen.complaints == []

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import requests
 from click.testing import CliRunner
-from sqlalchemy import insert, update
+from sqlalchemy import Connection, insert, update
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from connector.__main__ import cli
@@ -92,9 +92,15 @@ class Product:
             process.terminate()
             assert process.wait(60) == 0, self.log.read_text()
 
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction on its database, beside it."""
+        with database(self._environment["DATABASE_URL"]) as engine, writing(engine) as session:
+            yield session
+
     def end_claims(self, of: type[Delivery | JobRow | Watch]) -> None:
         """Those of a worker that was killed, rather than to wait for the minute that they last."""
-        with database(self._environment["DATABASE_URL"]) as engine, writing(engine) as session:
+        with self.writing() as session:
             session.execute(update(of).where(of.lease_until.is_not(None)).values(lease_until=1))
 
     def command(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
@@ -313,8 +319,7 @@ def test_worker_forgets_what_is_too_old(product: Product, upstream: FakeUpstream
     """With its first beat; what it sees meanwhile stays."""
     subscribe(product, upstream, "api", "forgotten", "https://hooks.example.com/1")
     past = {"watch_id": 1, "seen_at": 0, "status": "found"}
-    url = f"sqlite:///{product.folder}/connector.db"
-    with database(url) as engine, writing(engine) as session:
+    with product.writing() as session:
         session.execute(insert(Snapshot).values(past))
     history = "/api/profiles/forgotten/history"
     assert [row["seen_at"][:4] for row in product.call("GET", history)] == ["1970"]

@@ -17,8 +17,8 @@ from tests.make_app.app import load
 from tests.make_app.checks.values import row_faults
 from tests.make_app.form import MakeError
 from tests.make_app.runner import Connection, Runner
-from tests.running import FakeUpstream, Server, reply
-from tests.watched import MISSING_HANDLE, profile, until_told
+from tests.running import FakeUpstream, Server, reply, until
+from tests.watched import MISSING_HANDLE, profile
 
 APP = load(Path(__file__).parents[2] / "platforms" / "make")
 PATH = ENDPOINTS[0][1]
@@ -265,7 +265,7 @@ def test_trigger_tells_each_event_once_oldest_first(
     given = {"handles": ["@Make.Films"], "limit": 2}
     assert make.poll("newVideo", connection, 0, **given) == ([], 0)
     upstream.answers("make.films", reply(200, profile("make.films", videos=5)))
-    rows = until_told(lambda: make.poll("newVideo", connection, 0, **given)[0])
+    rows = until(lambda: make.poll("newVideo", connection, 0, **given)[0])
     assert [row["latest_video_id"] for row in rows] == ["make.films-v3", "make.films-v4"]
     assert row_faults(APP, "newVideo", rows[0]) == []
     last = rows[-1]["event_sequence"]

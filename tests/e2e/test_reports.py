@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,7 +14,7 @@ import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from connector.adapters.store.tables import Lookup
-from tests.running import FakeUpstream, reply, running_server, until
+from tests.running import FakeUpstream, reply, running_server, serving, until
 from tests.watched import database, profile
 
 KEY = "sk_reported_7d1e"
@@ -62,10 +61,8 @@ class Collector:
 @pytest.fixture
 def collector() -> Iterator[Collector]:
     collector = Collector()
-    threading.Thread(target=collector.server.serve_forever, daemon=True).start()
-    yield collector
-    collector.server.shutdown()
-    collector.server.server_close()
+    with serving(collector.server):
+        yield collector
 
 
 def test_what_fails_is_reported_and_traced_without_secrets(

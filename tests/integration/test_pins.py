@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.audit import audit
-from tests.running import free_port
+from tests.running import free_port, serving
 
 KNOWN = {
     "id": "PYSEC-2026-1",
@@ -43,15 +41,9 @@ class _Service(BaseHTTPRequestHandler):
         """Says nothing."""
 
 
-@contextmanager
-def service(status: int) -> Iterator[str]:
+def service(status: int) -> AbstractContextManager[str]:
     handler = type("Handler", (_Service,), {"status": status})
-    with HTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
+    return serving(HTTPServer(("127.0.0.1", 0), handler))
 
 
 CASES = {

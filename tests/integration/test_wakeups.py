@@ -21,8 +21,8 @@ from connector.domain.ports import Due
 from tests.children import binary, child, private_folder
 from tests.integration.test_delivering import A, post_video, subscribe
 from tests.redis import Redis
-from tests.running import ROOT, clean_environment, free_port
-from tests.watched import LEASE, Watching, database, profile, until_told
+from tests.running import ROOT, clean_environment, free_port, until
+from tests.watched import LEASE, Watching, database, profile
 
 
 @pytest.fixture(autouse=True)
@@ -165,7 +165,7 @@ def test_message_that_is_no_wake_up_is_dropped(redis: Redis) -> None:
         queue._app.send_task("other", ("delivery", 1))
         queue._app.send_task(TASK, ("delivery", 1), serializer="pickle")
         queue.send("watch", [7])
-        until_told(lambda: told)
+        until(lambda: told)
     assert told == [("watch", 7)]
 
 
@@ -178,7 +178,7 @@ def test_tls_is_checked_unless_told_otherwise(caplog: pytest.LogCaptureFixture) 
         lax = f"{url}/1?ssl_cert_reqs=none"
         with told_by(lax) as told:
             Queue(lax, SystemClock()).send("watch", [8])
-            until_told(lambda: told)
+            until(lambda: told)
     assert told == [("watch", 8)]
 
 

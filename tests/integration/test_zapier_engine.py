@@ -14,8 +14,8 @@ from profile_api.services.embedded import SLOW_HANDLE
 from profile_api.services.samples import SAMPLE_HANDLES
 from schemas.catalog import CATALOG
 from schemas.fields import sample_of
-from tests.running import FakeUpstream, Server, reply
-from tests.watched import MISSING_HANDLE, profile, until_told
+from tests.running import FakeUpstream, Server, reply, until
+from tests.watched import MISSING_HANDLE, profile
 from tests.zapier.checks import lint_live
 from tests.zapier.engine import PACKAGE, Engine, ZapierError, running_engine
 
@@ -329,7 +329,7 @@ def test_new_event_is_polled_newest_first(watching_front: Server, upstream: Fake
     with running_engine(watching_front.url) as engine:
         seen = {row["id"] for row in poll(engine, "new_video", "sk_zap", "Zap.Films")}
         upstream.answers("zap.films", reply(200, profile("zap.films", videos=4)))
-        rows = until_told(lambda: poll(engine, "new_video", "sk_zap", "Zap.Films"))
+        rows = until(lambda: poll(engine, "new_video", "sk_zap", "Zap.Films"))
     assert [row["latest_video_id"] for row in rows] == ["zap.films-v4", "zap.films-v3"]
     assert seen == {"id-zap.films:zap.films-v2"}
     assert not seen & {row["id"] for row in rows}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import select
-import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.running import serving
 from tests.soak.receivers import FORBIDDEN, HOOK, TOLD, Receivers, reset
 from tests.soak.upstream import Upstream
 
@@ -128,10 +128,5 @@ def running_world(names: list[str], keys: frozenset[str], *, seed: int) -> Itera
     upstream = Upstream(keys, dict.fromkeys(names, 2), random.Random(seed))
     world = World("", upstream, Receivers())
     handler = type("Handler", (_Handler,), {"world": world})
-    with _Server(("127.0.0.1", 0), handler) as server:
-        world.url = f"http://127.0.0.1:{server.server_address[1]}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield world
-        finally:
-            server.shutdown()
+    with serving(_Server(("127.0.0.1", 0), handler)) as world.url:
+        yield world
